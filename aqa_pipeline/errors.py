@@ -1,0 +1,18 @@
+"""The one kind of error a user is meant to read: one line, what was found, what was expected, the nearest valid name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """A mistake in the configuration, the data or the command; its message is one line and needs no traceback."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A sentence that lists the known names and the one that `name` was probably meant to be."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    listed = ", ".join(known) or "none"
+    return f"did you mean '{close[0]}'? known: {listed}" if close else f"known: {listed}"

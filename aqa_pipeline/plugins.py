@@ -1,0 +1,53 @@
+"""A folder is its own registry: the file's name is the name in `config.yaml`.
+
+Used by the workflow, the stage scripts, the command line and the tests alike.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from pathlib import Path
+from types import ModuleType
+
+from aqa_pipeline.errors import InputError, nearest
+
+_PACKAGE = Path(__file__).parent
+
+
+def available(room: str) -> list[str]:
+    """Names of the plugins in a room, sorted; files that start with an underscore are private to it."""
+    return sorted(path.stem for path in (_PACKAGE / room).glob("*.py") if not path.stem.startswith("_"))
+
+
+def source(room: str, name: str) -> Path:
+    """The file of a plugin; InputError with the nearest name where there is none."""
+    if name not in available(room):
+        raise InputError(f"no '{name}' in {room}: {nearest(name, available(room))}")
+    return _PACKAGE / room / f"{name}.py"
+
+
+def load(room: str, name: str) -> ModuleType:
+    """Import one plugin."""
+    return importlib.import_module(f"aqa_pipeline.{room}.{source(room, name).stem}")
+
+
+def options(room: str, name: str, function: str = "build") -> list[str]:
+    """Keyword-only arguments of a plugin's function, read from its source.
+
+    Nothing is imported: the workflow checks the options of every system when it is parsed, before any job starts,
+    and must not pay for torch there.
+    """
+    tree = ast.parse(source(room, name).read_text())
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            return [argument.arg for argument in node.args.kwonlyargs]
+    raise InputError(f"{room}/{name}.py has no function '{function}'")
+
+
+def constant(room: str, name: str, variable: str) -> object:
+    """A literal constant of a plugin (`source`, `needs`), read without importing it; None where it has none."""
+    for node in ast.parse(source(room, name).read_text()).body:
+        if isinstance(node, ast.Assign) and any(getattr(t, "id", None) == variable for t in node.targets):
+            return ast.literal_eval(node.value)
+    return None

@@ -1,0 +1,148 @@
+"""HDF5 stores: one file a shard, one group a video, named arrays in it. The only room that knows h5py.
+
+Layout of a file::
+
+    attributes           kind, version, made_by (JSON: options, weights' SHA-256, library versions)
+    videos/<video id>    a group with the arrays of one video, and small facts of it (fps, size) as attributes
+    failures/<video id>  attributes `stage` and `reason`: a video left out, carried along to every later store
+
+A store is written under a temporary name and renamed when it is whole, so a file that exists can be trusted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import numpy as np
+
+from aqa_pipeline.errors import InputError
+
+
+class Reader:
+    """Read access to an open store; see `read`."""
+
+    def __init__(self, file: Any, path: Path) -> None:
+        self._file = file
+        self.path = path
+        self.version = int(file.attrs["version"])
+        self.made_by: dict[str, Any] = json.loads(file.attrs["made_by"])
+
+    def __iter__(self) -> Iterator[str]:
+        return (unquote(name) for name in self._file["videos"])
+
+    def __len__(self) -> int:
+        return len(self._file["videos"])
+
+    def __contains__(self, video_id: str) -> bool:
+        return _name(video_id) in self._file["videos"]
+
+    def _group(self, video_id: str) -> Any:
+        if video_id not in self:
+            raise InputError(f"{self.path}: holds no video '{video_id}'")
+        return self._file["videos"][_name(video_id)]
+
+    def __getitem__(self, video_id: str) -> dict[str, np.ndarray]:
+        """All arrays of one video by name."""
+        return {name: dataset[()] for name, dataset in self._group(video_id).items()}
+
+    def array(self, video_id: str, name: str, rows: Any = ()) -> np.ndarray:
+        """One array of one video, or only the given `rows` of it (a slice or sorted indices)."""
+        group = self._group(video_id)
+        if name not in group:
+            raise InputError(f"{self.path}: video '{video_id}' has {sorted(group)}, expected '{name}'")
+        return group[name][rows]
+
+    def facts(self, video_id: str) -> dict[str, Any]:
+        """Small facts of one video: fps, width, height, keypoint set ..."""
+        return {name: _plain(value) for name, value in self._group(video_id).attrs.items()}
+
+    @property
+    def failures(self) -> dict[str, tuple[str, str]]:
+        """Videos left out so far: id -> (stage, reason)."""
+        groups = self._file["failures"].items()
+        return {unquote(name): (str(g.attrs["stage"]), str(g.attrs["reason"])) for name, g in groups}
+
+
+class Writer:
+    """Write access to a store in the making; see `write`."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def put(self, video_id: str, arrays: Mapping[str, np.ndarray], **facts: Any) -> None:
+        """Add one video: its arrays by name and its small facts."""
+        group = self._file["videos"].create_group(_name(video_id))
+        for name, array in arrays.items():
+            array = np.asarray(array)
+            squeezable = array.dtype == bool and array.size > 4096  # masks: 60 times smaller; the rest is small or noise
+            group.create_dataset(name, data=array, compression="gzip" if squeezable else None)
+        group.attrs.update(facts)
+
+    def fail(self, video_id: str, stage: str, reason: str) -> None:
+        """Record that a video was left out, and why."""
+        self._file["failures"].create_group(_name(video_id)).attrs.update(stage=stage, reason=reason)
+
+    def carry_failures(self, *stores: Reader) -> None:
+        """Repeat the failures of the stores this one is made from."""
+        for video_id, (stage, reason) in {k: v for store in stores for k, v in store.failures.items()}.items():
+            if _name(video_id) not in self._file["failures"]:
+                self.fail(video_id, stage, reason)
+
+
+@contextlib.contextmanager
+def read(path: Path, *, kind: str, version: int | None = None) -> Iterator[Reader]:
+    """Open a store of the given kind; a wrong kind, version or a damaged file is an InputError."""
+    import h5py
+
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such store, expected {kind} in HDF5")
+    try:
+        file = h5py.File(path, "r")
+        found, found_version = file.attrs["kind"], int(file.attrs["version"])
+    except (OSError, KeyError) as error:
+        raise InputError(f"{path}: damaged or not a store of ours, expected {kind} in HDF5; delete it to make it again") from error
+    with file:
+        if found != kind:
+            raise InputError(f"{path}: holds {found}, expected {kind}")
+        if version is not None and found_version != version:
+            raise InputError(f"{path}: {kind} of version {found_version}, expected {version}; delete it to make it again")
+        yield Reader(file, Path(path))
+
+
+@contextlib.contextmanager
+def write(path: Path, *, kind: str, version: int, made_by: Mapping[str, Any]) -> Iterator[Writer]:
+    """Make a store; it appears under its name only when the block ends without an error."""
+    import h5py
+
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs.update(kind=kind, version=version, made_by=json.dumps(dict(made_by), sort_keys=True, default=str))
+        file.create_group("videos")
+        file.create_group("failures")
+        yield Writer(file)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path` that replaces it when the block ends well, and is removed otherwise."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _name(video_id: str) -> str:
+    return quote(video_id, safe="")  # a slash would open a group of its own
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
