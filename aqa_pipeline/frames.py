@@ -31,7 +31,12 @@ def probe(path: Path) -> VideoFacts:
 
     capture = _open(path)
     try:
-        properties = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT)
+        properties = (
+            cv2.CAP_PROP_FRAME_WIDTH,
+            cv2.CAP_PROP_FRAME_HEIGHT,
+            cv2.CAP_PROP_FPS,
+            cv2.CAP_PROP_FRAME_COUNT,
+        )
         width, height, fps, n_frames = (capture.get(p) for p in properties)
     finally:
         capture.release()
@@ -94,7 +99,9 @@ def extract(
         numbers.append(number)
         times.append(time)
     if not pictures:
-        raise InputError(f"{path}: no frame could be read from frame {first} on, expected a video of {facts.n_frames} frames")
+        raise InputError(
+            f"{path}: no frame could be read from frame {first} on, expected a video of {facts.n_frames} frames"
+        )
     if last is not None and numbers[-1] < last:
         raise InputError(f"{path}: ends at frame {numbers[-1]}, expected frames {first} to {last}")
     offset = np.cumsum([0, *(len(picture) for picture in pictures)], dtype=np.int64)

@@ -48,7 +48,7 @@ def command_line(function: Callable[..., None]) -> None:
     except OSError as error:
         if error.errno is None:
             raise
-        sys.exit(f"error: {error.filename or 'writing'}: {error.strerror}; nothing was left half-written, run again once mended")
+        sys.exit(f"error: {error.filename or 'writing'}: {error.strerror}; nothing was left half-written")
 
 
 def progress(items: Iterable[Any], label: str, total: int | None = None, every: float = 2.0) -> Iterator[Any]:

@@ -11,7 +11,13 @@ VERSION = 1
 
 
 def estimate_keypoints(
-    frame_store: Path, box_store: Path, out: Path, *, estimator: str, options: Options = {}, device: str = "auto"
+    frame_store: Path,
+    box_store: Path,
+    out: Path,
+    *,
+    estimator: str,
+    options: Options = {},
+    device: str = "auto",
 ) -> None:
     """Estimate keypoints inside the boxes of BOX_STORE on the frames of FRAME_STORE, and write them to OUT."""
     estimate = plugins.load("pose", estimator).build(device=device, **options)
