@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import platform
 import sys
 import time
@@ -48,7 +49,7 @@ def command_line(function: Callable[..., None]) -> None:
     except OSError as error:
         if error.errno is None:
             raise
-        sys.exit(f"error: {error.filename or 'writing'}: {error.strerror}; nothing was left half-written")
+        sys.exit(f"error: {error.filename or 'writing'}: {os.strerror(error.errno)}; nothing was left half-written")
 
 
 def progress(items: Iterable[Any], label: str, total: int | None = None, every: float = 2.0) -> Iterator[Any]:

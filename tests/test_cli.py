@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+
+from aqa_pipeline import cli
+
+
+def aqa(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-m", "aqa_pipeline.cli", *arguments], capture_output=True, text=True)
+
+
+def test_list_names_every_system_with_what_it_is():
+    listed = aqa("list", "systems")
+    assert listed.returncode == 0
+    assert "pose_guided" in listed.stdout
+    assert "no_video" in listed.stdout
+
+
+def test_an_unknown_room_is_answered_with_the_nearest():
+    answer = aqa("list", "system")
+    assert answer.returncode == 2
+    known = ", ".join(sorted(cli.ROOMS))
+    assert answer.stderr.strip() == f"error: no room 'system': did you mean 'systems'? known: {known}"
+
+
+def test_check_names_the_misspelt_key(tmp_path):
+    (tmp_path / "over.yaml").write_text(yaml.safe_dump({"boostrap": 100}))
+    answer = aqa("check", "config.yaml", str(tmp_path / "over.yaml"))
+    assert answer.returncode == 2
+    assert "boostrap: unknown key, did you mean 'bootstrap'?" in answer.stderr
+    assert answer.stderr.count("\n") == 1
+    assert aqa("check", "config.yaml").stdout.startswith("good: ")
+
+
+@pytest.mark.parametrize(("age", "expected"), [(0, [("train", "a.b", "34 of 100, 12.0/s")]), (100, [])])
+def test_watch_reads_the_last_progress_line_of_fresh_logs(tmp_path, age, expected):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "simulate").mkdir()
+    log = tmp_path / "train" / "a.b.log"
+    log.write_text("train: 3 of 100, 11.0/s\nnoise\ntrain: 34 of 100, 12.0/s\n")
+    (tmp_path / "simulate" / "c.log").write_text("simulate: 3 of 7, 1.0/s\nsimulate: 7 done in 2.0 s\n")
+    os.utime(log, (time.time() - age, time.time() - age))
+    assert cli.stages_in_progress(tmp_path, within=60) == expected

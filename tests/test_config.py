@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+from aqa_pipeline.config import check
+from aqa_pipeline.errors import InputError
+
+ROOT = Path(__file__).parents[1]
+
+
+def changed(**over) -> dict:
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    update_config(config, over)
+    return config
+
+
+def test_the_shipped_configuration_is_good():
+    assert check(changed()).make_tables == ["simdive"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_shipped_experiments_are_good(path):
+    config = changed()
+    update_config(config, yaml.safe_load(path.read_text()))
+    check(config)
+
+
+@pytest.mark.parametrize(
+    ("over", "message"),
+    [
+        ({"boostrap": 500}, "boostrap: unknown key, did you mean 'bootstrap'"),
+        ({"bootstrap": 5}, "bootstrap: found 5, input should be greater than or equal to 100"),
+        ({"make_tables": ["simdiv"]}, "make_tables: unknown 'simdiv', did you mean 'simdive'"),
+        ({"datasets": {"simdive": {"n_dive": 5}}}, "datasets.simdive: unknown 'n_dive', did you mean 'n_dives'"),
+        ({"datasets": {"other": {"use": "finedivin"}}}, "datasets.other: no 'finedivin' in datasets"),
+        ({"pose": {"hrnet": {}}}, "pose.hrnet: no 'hrnet' in pose"),
+        ({"detection": {"embedded": {"athlete": "largest"}}}, "no 'largest' in athlete: did you mean 'largest_box'"),
+        ({"systems": {"usdll": {"coco": {}}}}, "systems.usdll.coco: no 'usdll' in systems"),
+        ({"tables": {"simdive": {"metrics": ["spearman"]}}}, "unknown 'spearman', did you mean 'spearman_rho'"),
+        ({"tables": {"simdive": {"rows": ["pose_guided.cocoo"]}}}, "did you mean 'pose_guided.coco'"),
+        ({"look": {"overlay": 1}}, "look.overlay: unknown key, did you mean 'overlays'"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_the_key_and_the_nearest(over, message):
+    with pytest.raises(InputError) as caught:
+        check(changed(**over))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
