@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -127,7 +126,8 @@ def write(path: Path, *, kind: str, version: int, made_by: Mapping[str, Any]) ->
     """Make a store; it appears under its name only when the block ends without an error."""
     import h5py
 
-    with replacing(path) as temporary, _plain_errors(path), h5py.File(temporary, "w") as file:
+    # Written through a Python file: when HDF5 itself meets a full disk it can crash the process at closing.
+    with replacing(path) as temporary, open(temporary, "w+b") as raw, h5py.File(raw, "w") as file:
         file.attrs.update(kind=kind, version=version, made_by=json.dumps(dict(made_by), sort_keys=True, default=str))
         file.create_group("videos")
         file.create_group("failures")
@@ -145,19 +145,6 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _plain_errors(path: Path) -> Iterator[None]:
-    """HDF5 reports a full disk in a paragraph, and when closing as a RuntimeError; make it a plain OSError."""
-    try:
-        yield
-    except (OSError, RuntimeError) as error:
-        found = re.search(r"file write failed.*errno = (\d+)", str(error), re.DOTALL)
-        if not found:
-            raise
-        number = int(found.group(1))
-        raise OSError(number, os.strerror(number), str(path)) from None
 
 
 def _name(video_id: str) -> str:
