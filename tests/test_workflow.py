@@ -1,0 +1,219 @@
+"""The real DAG, run by the real Snakemake, on a handful of simulated dives."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from aqa_pipeline import stores
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[1]
+TABLES = "results/tables.csv"
+HOUSE = ["Snakefile", "config.yaml", "workflow", "profiles", "envs", "experiments", "aqa_pipeline"]
+
+
+def clone(folder: Path) -> Path:
+    """A copy of the files a run needs, so that results land in a folder of the test's own."""
+    folder.mkdir()
+    for name in HOUSE:
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, folder / name)
+    shutil.copy(ROOT / "tests" / "tiny.yaml", folder / "tiny.yaml")
+    return folder
+
+
+def command(*arguments: str, configfile: str = "tiny.yaml") -> list[str]:
+    return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--configfile", configfile]
+
+
+def snakemake(folder: Path, *arguments: str, configfile: str = "tiny.yaml") -> subprocess.CompletedProcess:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return subprocess.run(
+        command(*arguments, configfile=configfile),
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+
+
+def good(answer: subprocess.CompletedProcess) -> subprocess.CompletedProcess:
+    assert answer.returncode == 0, answer.stdout[-4000:] + answer.stderr[-8000:]
+    return answer
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A finished run of everything; tests that change it work on a copy."""
+    folder = clone(tmp_path_factory.mktemp("run") / "clone")
+    good(snakemake(folder))
+    return folder
+
+
+@pytest.fixture
+def again(finished, tmp_path) -> Path:
+    """A copy of the finished run, with its times, that a test may spoil."""
+    shutil.copytree(finished, tmp_path / "again", symlinks=True)
+    return tmp_path / "again"
+
+
+def test_the_table_has_every_row_with_interval_floor_and_ceiling(finished):
+    table = pd.read_csv(finished / TABLES)
+    rho = table[table.metric == "spearman_rho"].set_index(["system", "variant"])
+    assert set(rho.index.get_level_values("system")) == {
+        "no_video",
+        "train_mean",
+        "feature_forest",
+        "pose_guided",
+        "judge_ceiling",
+    }
+    assert rho.loc[("judge_ceiling", "default"), "value"] > 0.9
+    assert rho.loc[("pose_guided", "coco"), "n_seeds"] == 2
+    assert set(rho.n_folds) == {2}
+    shown = rho.drop(index=("train_mean", "default"))
+    assert (shown.ci_low <= shown.value).all()
+    assert (shown.value <= shown.ci_high).all()
+    assert set(table.status) == {"ok"}
+    assert set(table.training) == {"frozen"}
+
+
+def test_nothing_is_left_to_do_after_a_run(finished):
+    answer = good(snakemake(finished, "--dry-run"))
+    assert "Nothing to be done" in answer.stdout + answer.stderr
+
+
+def test_everything_asked_for_is_there(finished):
+    results = finished / "results"
+    assert pd.read_csv(results / "failures.csv").empty
+    quality = pd.read_csv(results / "quality" / "simdive.csv")
+    assert {"recall_at_iou_0.5", "pck_0.2"} <= set(quality.measure)
+    assert list((results / "plots" / "tiny").glob("*.png"))
+    assert list((results / "plots" / "tiny").rglob("*.mp4"))
+    run = results / "runs" / "pose_guided.coco" / "simdive.out_of_fold" / "fold1.seed0"
+    assert {p.name for p in run.iterdir()} >= {"weights.safetensors", "config.json", "history.csv", "predictions.parquet"}
+    assert not list(results.rglob("*.part"))
+
+
+def test_twice_from_nothing_gives_the_same_bytes(finished, tmp_path):
+    other = clone(tmp_path / "other")
+    good(snakemake(other, TABLES))
+    assert (other / TABLES).read_bytes() == (finished / TABLES).read_bytes()
+
+
+def test_a_changed_option_reruns_what_depends_on_it_and_no_more(again):
+    (again / "tiny.yaml").write_text((again / "tiny.yaml").read_text().replace("steps: 6", "steps: 7", 1))
+    answer = good(snakemake(again, "--dry-run", TABLES))
+    planned = answer.stdout + answer.stderr
+    assert "rule train:" in planned
+    assert "rule score:" in planned
+    for untouched in ("rule simulate:", "rule estimate_keypoints:", "rule extract_features:", "rule make_folds:"):
+        assert untouched not in planned
+
+
+def test_spoilt_videos_are_listed_and_the_run_goes_on(again):
+    videos = sorted((again / "results/videos/simdive").glob("*/*.mp4"))
+    videos[0].write_bytes(b"")
+    videos[1].write_bytes(videos[1].read_bytes()[: videos[1].stat().st_size // 2])
+    shutil.rmtree(again / "results/frames")
+    good(snakemake(again, TABLES, "results/failures.csv"))
+    failures = pd.read_csv(again / "results/failures.csv").set_index("video_id")
+    assert set(failures.index) == {videos[0].stem, videos[1].stem}
+    assert failures.loc[videos[0].stem, "stage"] == "extract_frames"
+    assert "empty" in failures.loc[videos[0].stem, "reason"]
+    assert set(pd.read_csv(again / TABLES).n_test) == {14}
+
+
+def test_too_many_spoilt_videos_stop_the_run(again):
+    for video in sorted((again / "results/videos/simdive").glob("*/*.mp4"))[:5]:
+        video.write_bytes(b"")
+    shutil.rmtree(again / "results/frames")
+    answer = snakemake(again, TABLES)
+    assert answer.returncode != 0
+    assert "max_failed_fraction" in answer.stdout + answer.stderr
+
+
+def test_a_misspelt_key_stops_before_any_job(finished):
+    (finished / "wrong.yaml").write_text("tabels: {}\n")
+    answer = snakemake(finished, "--dry-run", configfile="wrong.yaml")
+    assert answer.returncode != 0
+    assert "tabels: unknown key, did you mean 'tables'" in answer.stdout + answer.stderr
+
+
+STAGES = {  # what a stage writes -> how it shows among the processes
+    "simulate": "results/videos/simdive/0001",
+    "extract_frames": "results/frames/simdive/0001.h5",
+    "detect_athlete": "results/boxes/simdive/embedded/0001.h5",
+    "estimate_keypoints": "results/keypoints/simdive/embedded.embedded_17/0001.h5",
+    "extract_features": "results/features/simdive/motion_17/0001.h5",
+    "train": "results/runs/pose_guided.coco/simdive.out_of_fold/fold1.seed0/weights.safetensors",
+    "predict": "results/runs/pose_guided.coco/simdive.out_of_fold/fold1.seed0/predictions.parquet",
+    "score": "results/scores/tiny.csv",
+    "tabulate": TABLES,
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_killed_stage_leaves_nothing_half_written_and_the_next_run_heals(again, finished, stage):
+    output = again / STAGES[stage]
+    shutil.rmtree(output) if output.is_dir() else output.unlink()
+    running = subprocess.Popen(
+        command(TABLES),
+        cwd=again,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    killed = kill_stage(stage, again)
+    assert running.wait(timeout=120) != 0
+    assert killed
+    assert not output.exists()
+    good(snakemake(again, TABLES))
+    assert (again / TABLES).read_bytes() == (finished / TABLES).read_bytes()
+    assert not list((again / "results").rglob("*.part"))
+
+
+def kill_stage(stage: str, folder: Path, patience: float = 60) -> bool:
+    """SIGKILL the first process of a stage that works in `folder`."""
+    for _ in range(int(patience / 0.01)):
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (process / "cmdline").read_bytes().split(b"\0")
+                here = os.readlink(process / "cwd") == str(folder)
+            except OSError:
+                continue
+            if here and f"aqa_pipeline.stages.{stage}".encode() in words:
+                os.kill(int(process.name), signal.SIGKILL)
+                return True
+        time.sleep(0.01)
+    return False
+
+
+def test_a_store_of_another_version_is_named(again):
+    import h5py
+
+    path = again / "results/boxes/simdive/embedded/0000.h5"
+    with h5py.File(path, "r+") as file:
+        file.attrs["kind"] = "boxes of old"
+    answer = subprocess.run(
+        [sys.executable, "-m", "aqa_pipeline.stages.estimate_keypoints", "results/frames/simdive/0000.h5", str(path)]
+        + ["x.h5", "--estimator", "embedded"],
+        cwd=again,
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode != 0
+    assert "holds boxes of old, expected boxes" in answer.stderr
+    with stores.read(again / "results/boxes/simdive/embedded/0001.h5", kind="boxes") as store:
+        assert len(store)
