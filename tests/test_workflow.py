@@ -102,7 +102,12 @@ def test_everything_asked_for_is_there(finished):
     assert list((results / "plots" / "tiny").glob("*.png"))
     assert list((results / "plots" / "tiny").rglob("*.mp4"))
     run = results / "runs" / "pose_guided.coco" / "simdive.out_of_fold" / "fold1.seed0"
-    assert {p.name for p in run.iterdir()} >= {"weights.safetensors", "config.json", "history.csv", "predictions.parquet"}
+    assert {p.name for p in run.iterdir()} >= {
+        "weights.safetensors",
+        "config.json",
+        "history.csv",
+        "predictions.parquet",
+    }
     assert not list(results.rglob("*.part"))
 
 
