@@ -67,11 +67,11 @@ class Body:
     @cached_property
     def lengths(self) -> dict[str, float]:
         h = self.height
-        return dict(
-            height=h, lumbar=0.070 * h, chest=0.218 * h, neck=0.255 * h, shoulder=0.105 * h, hip=0.052 * h,
-            arm=0.180 * h, forearm=0.150 * h, hand=0.105 * h, thigh=0.245 * h, shank=0.246 * h,
-            foot=0.150 * h, ankle=0.039 * h,
-        )  # fmt: skip
+        return {
+            "height": h, "lumbar": 0.070 * h, "chest": 0.218 * h, "neck": 0.255 * h, "shoulder": 0.105 * h, "hip": 0.052 * h,
+            "arm": 0.180 * h, "forearm": 0.150 * h, "hand": 0.105 * h, "thigh": 0.245 * h, "shank": 0.246 * h,
+            "foot": 0.150 * h, "ankle": 0.039 * h,
+        }  # fmt: skip
 
     @cached_property
     def _capsules(self) -> list[tuple[landmarks.Point, landmarks.Point, float, float, int]]:
@@ -257,7 +257,7 @@ def _reach(target: np.ndarray, first: float, second: float, s: int) -> tuple[np.
     ahead = target / far
     far = np.clip(far, abs(first - second) + 1e-3, first + second - 1e-3)
     cos = (first**2 + far**2 - second**2) / (2 * first * far)
-    pole = np.array([-0.5, -0.4, 0.8 * s])
+    pole = np.array([-0.1, -0.25, 0.9 * s])
     pole = pole - ahead * (ahead @ pole)[:, None]
     pole /= np.linalg.norm(pole, axis=1, keepdims=True)
     upper = ahead * cos + pole * np.sqrt(1 - cos**2)

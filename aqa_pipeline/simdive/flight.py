@@ -21,7 +21,7 @@ from aqa_pipeline.simdive.landmarks import INDEX
 GRAVITY = 9.81
 RATE = 160.0  # tabulated body frames per second; between two of them figures are interpolated
 TAKEOFF_TIME = {"platform": 0.44, "springboard": 0.52}  # seconds on the board that the clip shows
-AFTER_ENTRY = 0.34  # seconds from first contact to the clip's end
+AFTER_ENTRY = {"platform": 0.34, "springboard": 0.42}  # seconds from first contact to the clip's end
 UP = {"platform": (2.9, 2.5, 2.4, 2.3), "springboard": (5.2, 4.8, 4.7, 4.6)}  # m/s at take-off, by direction
 UP_ARMSTAND = 0.9
 OUT = {
@@ -64,7 +64,10 @@ class Performance:
 
     def _submerged(self) -> float:
         times = np.arange(self.entry_time, self.duration, 1 / RATE)
-        highest = self.keypoints(times)[:, :23, 1].max(axis=1)
+        rotations, origins = self._frames(times)
+        feet = [INDEX["r_foot"], INDEX["l_foot"]]
+        toes = origins[:, feet, 1] + rotations[:, feet, 1, 0] * self.body.lengths["foot"]
+        highest = np.maximum(toes, origins[:, feet, 1]).max(axis=1)
         under = np.flatnonzero(highest < 0)
         return float(times[under[0]]) if len(under) else self.duration
 
@@ -91,8 +94,8 @@ class Performance:
 class Track:
     """Times of a dive and its tabulated segment frames in the world, (N, S, 3, 3) and (N, S, 3)."""
 
-    def __init__(self, takeoff: float, entry: float) -> None:
-        self.takeoff, self.entry, self.end = takeoff, entry, entry + AFTER_ENTRY
+    def __init__(self, takeoff: float, entry: float, end: float) -> None:
+        self.takeoff, self.entry, self.end = takeoff, entry, end
         self.times = np.arange(int(np.ceil(self.end * RATE)) + 2) / RATE
         self.rotations = self.origins = np.empty(0)
 
@@ -103,7 +106,8 @@ def perform(
     """Let a diver (drawn from `rng` where none is given) perform one dive with these faults."""
     body = body or draw_body(rng)
     launch = _launch(number, faults, body, rng)
-    track = Track(TAKEOFF_TIME[number.board], TAKEOFF_TIME[number.board] + launch.flight)
+    takeoff, after = TAKEOFF_TIME[number.board], AFTER_ENTRY[number.board]
+    track = Track(takeoff, takeoff + launch.flight, takeoff + launch.flight + after)
     schedule = postures.schedule(number, faults, track.takeoff, launch.flight, track.end)
     rows = schedule.at(track.times)
     rotations, origins = body.segments(rows[:, :-1])
@@ -211,7 +215,7 @@ def _running_integral(rate: np.ndarray) -> np.ndarray:
     return np.concatenate([[0.0], np.cumsum(0.5 * (rate[1:] + rate[:-1]) / RATE)])
 
 
-def _over_flight(track: Track, rate: np.ndarray, times: np.ndarray | None = None) -> np.ndarray:
+def _over_flight(track: Track, rate: np.ndarray) -> np.ndarray:
     """Integral of a tabulated rate from take-off to each time, not growing after entry (N,)."""
     whole = _running_integral(rate)
     begin = np.interp(track.takeoff, track.times, whole)
@@ -236,13 +240,15 @@ def _somersault(
     t = track.times
     own = launch.facing * np.cos(psi) * inertia.own / inertia.somersault  # seen from the camera
     per_momentum, by_limbs = _over_flight(track, 1 / inertia.somersault), _over_flight(track, own)
-    momentum = (launch.end_angle - launch.left_angle + by_limbs[-1]) / per_momentum[-1]
+    # Half of the turn that the water lets pass comes after contact: a clean entry is upright in between.
+    at_entry = 1 / np.interp(track.entry, t, inertia.somersault)
+    asked = launch.end_angle - launch.left_angle + by_limbs[-1]
+    momentum = asked / (per_momentum[-1] + 0.5 * WATER_STOPS_TURN * at_entry)
     flying = launch.left_angle + momentum * per_momentum - by_limbs
     standing = (
         launch.start_angle - launch.facing * pitch - launch.lean * np.clip(t / track.takeoff, 0, 1) ** 2
     )
-    rate = momentum / np.interp(track.entry, t, inertia.somersault)
-    sinking = launch.end_angle + rate * WATER_STOPS_TURN * (
+    sinking = flying[-1] + momentum * at_entry * WATER_STOPS_TURN * (
         1 - np.exp(-np.maximum(t - track.entry, 0) / WATER_STOPS_TURN)
     )
     return np.select([t < track.takeoff, t < track.entry], [standing, flying], sinking)

@@ -6,6 +6,8 @@ segment, z to the diver's right; the origin is the joint nearer to the pelvis (f
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 SEGMENTS = (
@@ -26,6 +28,7 @@ def _on_face(side: float, up: float) -> tuple[float, float, float]:
     return tuple(HEAD_CENTRE + HEAD_RADII * (front, up, side))
 
 
+@cache
 def face() -> list[tuple[float, float, float]]:
     """68 points: 17 jaw (right ear to left ear), 10 brows, 9 nose, 12 eyes, 20 mouth; 'right' is the diver's right."""
     jaw = [_on_face(0.97 * np.cos(a), -0.1 - 0.82 * np.sin(a)) for a in np.linspace(0, np.pi, 17)]

@@ -15,15 +15,19 @@ from aqa_pipeline.simdive.faults import Faults
 
 COLUMNS = (*CHANNELS, "pitch")  # pitch: the pelvis leans to the diver's front while the feet still stand
 _INDEX = {name: i for i, name in enumerate(COLUMNS)}
+_SHARES = ("grip", "grip_at")
 POINTED = 72.0  # ankle of a pointed foot
 
 
 def posture(**degrees: float) -> np.ndarray:
-    """A row of joint angles in degrees; unnamed ones are 0, `shoulder`, `lift`, `elbow`, `cross` set both arms."""
+    """A row of joint angles, given in degrees and kept in radians; `grip` and `grip_at` are shares and stay as they are.
+
+    Unnamed ones are 0; `shoulder`, `lift`, `elbow` and `cross` set both arms.
+    """
     row = np.zeros(len(COLUMNS))
     for name, value in degrees.items():
         for key in (name,) if name in _INDEX else (f"{name}_r", f"{name}_l"):
-            row[_INDEX[key]] = value
+            row[_INDEX[key]] = value if key in _SHARES else np.radians(value)
     return row
 
 
@@ -37,7 +41,7 @@ CROUCH = posture(shoulder=-40, lift=12, elbow=8, hip=68, knee=72, ankle=-26, spi
 HANDSTAND = posture(shoulder=178, lift=-4, cross=-4, ankle=POINTED, neck=-22)
 STRETCHED = posture(shoulder=170, lift=-13, cross=-13, ankle=POINTED, neck=4)
 TUCK = posture(hip=124, knee=134, spine=38, neck=26, shoulder=52, elbow=40, grip=1, grip_at=0.52, ankle=58)
-PIKE = posture(hip=128, spine=40, neck=22, shoulder=80, elbow=12, grip=1, grip_at=0.78, ankle=POINTED)
+PIKE = posture(hip=120, spine=36, neck=22, shoulder=80, elbow=12, grip=1, grip_at=0.78, ankle=POINTED)
 TWIST = posture(
     hip=6,
     shoulder_r=62,
@@ -59,7 +63,7 @@ LEAVING = {  # by direction: the moment the feet leave
 }  # fmt: skip
 # share of the flight at which the body starts to open, by half somersaults; at which the twist ends, by half twists
 _OPEN = {1: 0.52, 2: 0.54, 3: 0.57, 4: 0.63, 5: 0.67, 6: 0.69, 7: 0.735, 9: 0.775}
-_TWISTED = {2: 0.36, 3: 0.42, 4: 0.44, 5: 0.47, 6: 0.50, 7: 0.58}
+_TWISTED = {2: 0.30, 3: 0.33, 4: 0.37, 5: 0.41, 6: 0.45, 7: 0.55}
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class Schedule:
 
 def leaving(number: DiveNumber, faults: Faults) -> np.ndarray:
     """The posture at take-off, radians."""
-    return np.radians(HANDSTAND if number.armstand else LEAVING[number.direction])
+    return HANDSTAND if number.armstand else LEAVING[number.direction]
 
 
 def line(number: DiveNumber, faults: Faults) -> np.ndarray:
@@ -98,7 +102,7 @@ def line(number: DiveNumber, faults: Faults) -> np.ndarray:
         STRETCHED, hip=0.6 * faults.arch + 0.3 * faults.line_knees, spine=0.4 * faults.arch, knee=faults.line_knees,
         shoulder=-faults.arms, elbow=0.3 * faults.arms, ankle=-faults.toes, split=0.75 * gap, spread=0.33 * gap,
     )  # fmt: skip
-    return np.radians(row)
+    return row
 
 
 def position(number: DiveNumber, faults: Faults) -> np.ndarray:
@@ -108,7 +112,7 @@ def position(number: DiveNumber, faults: Faults) -> np.ndarray:
         ideal, hip=-faults.loose, spine=-0.3 * faults.loose, knee=faults.knees, ankle=-faults.toes,
         split=0.75 * faults.legs_apart, spread=0.33 * faults.legs_apart,
     )  # fmt: skip
-    return np.radians(row)
+    return row
 
 
 def schedule(number: DiveNumber, faults: Faults, takeoff: float, flight: float, end: float) -> Schedule:
@@ -128,11 +132,11 @@ def schedule(number: DiveNumber, faults: Faults, takeoff: float, flight: float, 
             split=0.75 * faults.legs_apart,
             spread=0.33 * faults.legs_apart,
         )
-        keys += [(takeoff + 0.24, np.radians(wrapped), False), (twisted, np.radians(wrapped), False)]
+        keys += [(takeoff + 0.24, wrapped, False), (twisted, wrapped, False)]
         twist, fold_start, fold_end = (takeoff + 0.08, twisted + 0.10), twisted, twisted + 0.22
     elif fold_start > takeoff + 0.05:
         keys.append(
-            (fold_start, np.radians(changed(STRETCHED, lift=14, cross=14, ankle=-faults.toes)), False)
+            (fold_start, changed(STRETCHED, lift=14, cross=14, ankle=-faults.toes), False)
         )
     opens = max(takeoff + _OPEN[number.half_somersaults] * flight + faults.opening, fold_end + 0.04)
     lasts = 0.17 + 0.5 * max(faults.opening, 0.0)
@@ -151,6 +155,6 @@ def schedule(number: DiveNumber, faults: Faults, takeoff: float, flight: float, 
 def _take_off(number: DiveNumber, faults: Faults, takeoff: float) -> list[tuple[float, np.ndarray, bool]]:
     leave = leaving(number, faults)
     if number.armstand:
-        return [(0.0, np.radians(HANDSTAND), False), (takeoff, leave, False)]
+        return [(0.0, HANDSTAND, False), (takeoff, leave, False)]
     lowest = 0.52 * takeoff
-    return [(0.0, np.radians(STAND), False), (lowest, np.radians(CROUCH), False), (takeoff, leave, True)]
+    return [(0.0, STAND, False), (lowest, CROUCH, False), (takeoff, leave, True)]
