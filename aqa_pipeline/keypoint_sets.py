@@ -12,20 +12,25 @@ from dataclasses import dataclass
 
 from aqa_pipeline.errors import InputError, nearest
 
-_COCO_BODY = (
+
+def _names(text: str) -> list[str]:
+    return text.split()
+
+
+_COCO_BODY = _names(
     "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow "
     "left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle"
-).split()
-_COCO_FEET = "left_big_toe left_small_toe left_heel right_big_toe right_small_toe right_heel".split()
-_MPII = (
+)
+_COCO_FEET = _names("left_big_toe left_small_toe left_heel right_big_toe right_small_toe right_heel")
+_MPII = _names(
     "right_ankle right_knee right_hip left_hip left_knee left_ankle pelvis thorax upper_neck head_top "
     "right_wrist right_elbow right_shoulder left_shoulder left_elbow left_wrist"
-).split()
-_KIMORE = (
+)
+_KIMORE = _names(
     "spine_base spine_mid neck left_shoulder left_elbow left_wrist left_hand "
     "right_shoulder right_elbow right_wrist right_hand "
     "left_hip left_knee left_ankle right_hip right_knee right_ankle spine_shoulder"
-).split()
+)
 
 _BODY_SIGMAS = (
     *(0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072),
@@ -112,9 +117,7 @@ class KeypointSet:
     def index(self, keypoint: str) -> int:
         """Column of a keypoint by name."""
         if keypoint not in self.names:
-            raise InputError(
-                f"keypoint set '{self.name}' has no '{keypoint}': {nearest(keypoint, self.names)}"
-            )
+            raise InputError(f"keypoint set '{self.name}' has no '{keypoint}': {nearest(keypoint, self.names)}")
         return self.names.index(keypoint)
 
     @property
@@ -139,9 +142,7 @@ def available() -> list[str]:
 
 
 def _pairs_by_name(names: list[str]) -> tuple[tuple[int, int], ...]:
-    sides = (
-        (i, name.replace("left_", "right_", 1)) for i, name in enumerate(names) if name.startswith("left_")
-    )
+    sides = ((i, name.replace("left_", "right_", 1)) for i, name in enumerate(names) if name.startswith("left_"))
     return tuple((i, names.index(other)) for i, other in sides)
 
 
@@ -198,9 +199,7 @@ def _hand_edges() -> list[tuple[int, int]]:
 def _by_name(
     name: str, names: list[str], edges: str, sigmas: tuple[float, ...] = (), dimensions: int = 2
 ) -> KeypointSet:
-    return KeypointSet(
-        name, tuple(names), _pairs_by_name(names), _edges_by_name(names, edges), sigmas, dimensions
-    )
+    return KeypointSet(name, tuple(names), _pairs_by_name(names), _edges_by_name(names, edges), sigmas, dimensions)
 
 
 _SETS = {

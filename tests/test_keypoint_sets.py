@@ -17,7 +17,8 @@ def test_all_sets_are_listed():
 def test_a_set_is_consistent(name):
     chosen = keypoint_sets.get(name)
     assert len(chosen) == len(set(chosen.names)) == SIZES[name]
-    assert len(chosen.sigmas) in (0, len(chosen)) and (name == "kimore_18") == (not chosen.sigmas)
+    assert len(chosen.sigmas) in (0, len(chosen))
+    assert (name == "kimore_18") == (not chosen.sigmas)
     touched = {end for edge in chosen.edges for end in edge}
     assert touched == set(range(len(chosen))), "every keypoint is drawn"
     paired = [index for pair in chosen.flip_pairs for index in pair]
@@ -43,7 +44,8 @@ def test_the_mirrored_skeleton_is_the_same_skeleton(name):
 
 def test_whole_body_begins_with_the_seventeen_and_keeps_the_published_places():
     body, whole = keypoint_sets.get("coco_17"), keypoint_sets.get("coco_wholebody_133")
-    assert whole.names[:17] == body.names and whole.sigmas[:17] == body.sigmas
+    assert whole.names[:17] == body.names
+    assert whole.sigmas[:17] == body.sigmas
     places = {
         "left_big_toe": 17,
         "right_heel": 22,
@@ -53,9 +55,8 @@ def test_whole_body_begins_with_the_seventeen_and_keeps_the_published_places():
         "right_hand_20": 132,
     }
     assert {label: whole.index(label) for label in places} == places
-    assert (23, 39) in whole.flip_pairs and whole.flipped[
-        23 + 36
-    ] == 23 + 45  # jaw ends, outer corners of the eyes
+    assert (23, 39) in whole.flip_pairs
+    assert whole.flipped[23 + 36] == 23 + 45
     assert whole.flipped[23 + 8] == 23 + 8  # the chin is its own mirror
 
 

@@ -38,9 +38,7 @@ def decode(heatmaps: torch.Tensor, *, dark: bool = True, kernel: int = 11) -> to
     confidence, x, y = _peaks(maps)
     places = torch.stack([x, y], dim=-1).float()  # (N, 2)
     if dark:
-        places = places + _newton_step(
-            _log_neighbourhood(maps, confidence, x, y, kernel), _inner(x, y, maps.shape)
-        )
+        places = places + _newton_step(_log_neighbourhood(maps, confidence, x, y, kernel), _inner(x, y, maps.shape))
     places = torch.where(confidence[:, None] > 0, places, torch.zeros_like(places))
     return torch.cat([places, confidence[:, None]], dim=-1).reshape(*heatmaps.shape[:-2], 3)
 
@@ -99,9 +97,5 @@ def _blur_matrix(size: int, kernel: int) -> torch.Tensor:
     total = sum(taps)
     matrix = torch.zeros(size, size)
     for shift, tap in enumerate(taps, start=-(kernel // 2)):
-        matrix += (
-            torch.diag(torch.full((max(size - abs(shift), 0),), tap / total), shift)
-            if abs(shift) < size
-            else 0
-        )
+        matrix += torch.diag(torch.full((max(size - abs(shift), 0),), tap / total), shift) if abs(shift) < size else 0
     return matrix

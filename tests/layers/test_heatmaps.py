@@ -50,7 +50,8 @@ def test_argmax_and_dark_differ_only_below_a_cell():
     plain, fine = heatmaps.decode(maps, dark=False), heatmaps.decode(maps)
     assert plain[:, :2].tolist() == [[10, 9], [11, 9]]
     assert fine[:, 0].numpy() == pytest.approx([10.3, 10.8], abs=0.05)
-    assert (plain[:, 2] == fine[:, 2]).all() and (plain[:, 2] < 1).all()
+    assert (plain[:, 2] == fine[:, 2]).all()
+    assert (plain[:, 2] < 1).all()
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (1, 9), (W - 1, H - 1), (W - 2, 9), (12, 1), (12, H - 2)])
@@ -64,7 +65,8 @@ def test_empty_and_flat_maps_stay_finite():
     found = heatmaps.decode(maps)
     assert found[0].tolist() == [0, 0, 0]
     assert found[1].tolist() == [0, 0, pytest.approx(-0.3)]
-    assert torch.isfinite(found).all() and found[2, 2] == 0.5
+    assert torch.isfinite(found).all()
+    assert found[2, 2] == 0.5
 
 
 def test_leading_axes_are_kept_and_maps_do_not_mix():
