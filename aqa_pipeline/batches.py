@@ -1,7 +1,7 @@
 """What systems are handed: single clips, and pairs of a query and an exemplar.
 
-Axes: B clips or queries, P pairs, T frames, D features, C H W pictures. A query may have several exemplars, and not every
-query as many (a rare dive has few), so pairs come as a flat list and `query_of` says whose each is.
+Axes: B clips or queries, P pairs, T frames, D features, C H W pictures. A query may have several exemplars, and not
+every query as many (a rare dive has few), so pairs come as a flat list and `query_of` says whose each is.
 """
 
 from __future__ import annotations

@@ -56,8 +56,8 @@ class Skeleton:
 def skeleton(name: str, *, points: str) -> Skeleton:
     """The skeleton of a keypoint set by name.
 
-    `points` says how much of it is used: "body" is the 17 points of COCO, "summaries" adds feet, hands and face as a few
-    means (most of the 133 whole-body points sit on the face). Any other set is used whole, by its edges ("body").
+    `points` says how much of it is used: "body" is the 17 points of COCO, "summaries" adds feet, hands and face as a
+    few means (most of the 133 whole-body points sit on the face). Any other set is used whole, by its edges ("body").
     """
     chosen = keypoint_sets.get(name)
     is_coco = chosen.name.startswith("coco")
@@ -70,8 +70,10 @@ def skeleton(name: str, *, points: str) -> Skeleton:
 
 
 _SUMMARY_LINES = [
-    (f"{side}_{a}", f"{side}_{b}") for side in ("left", "right") for a, b in [("ankle", "toes"), ("heel", "toes"), ("wrist", "hand")]
-]  # fmt: skip
+    (f"{side}_{a}", f"{side}_{b}")
+    for side in ("left", "right")
+    for a, b in [("ankle", "toes"), ("heel", "toes"), ("wrist", "hand")]
+]
 
 
 def _summaries(chosen: KeypointSet) -> dict[str, Sequence[int]]:

@@ -1,9 +1,9 @@
 """How a body moves, in a form that neither camera nor body size changes: what a regressor can learn from.
 
-Raw pixel coordinates say mostly where the camera pointed; a regressor fed with them learnt nothing in our trials. So the
-points are taken from the middle of the hips, divided by one body size a clip, mirrored until every athlete bends to the
-same side, and joined by joint angles, directions of body lines, distances between limbs, the turning of the trunk, and
-the rates at which these change.
+Raw pixel coordinates say mostly where the camera pointed; a regressor fed with them learnt nothing in our trials. So
+the points are taken from the middle of the hips, divided by one body size a clip, mirrored until every athlete bends to
+the same side, and joined by joint angles, directions of body lines, distances between limbs, the turning of the trunk,
+and the rates at which these change.
 """
 
 from __future__ import annotations

@@ -24,7 +24,9 @@ def build(*, points: int = 0) -> Callable[..., np.ndarray]:
         if not (width > 0 and height > 0):
             raise InputError(f"coordinates: found a frame of {width} x {height}, expected the size in pixels")
         if keypoints.shape[2] != 3:
-            raise InputError(f"coordinates: found {keypoints.shape[2]} channels of {keypoint_set}, expected x, y, confidence")
+            raise InputError(
+                f"coordinates: found {keypoints.shape[2]} channels of {keypoint_set}, expected x, y, confidence"
+            )
         chosen = keypoints[:, : points or None, :2] / np.array([width, height])  # (T, K, 2)
         return np.nan_to_num(chosen, nan=0.0).reshape(len(chosen), -1).astype(np.float32)
 

@@ -1,15 +1,14 @@
 """Features that somebody else made: npz, HDF5, Parquet or csv files, never a pickle.
 
-Two layouts are read, told apart by what `path` is:
-
-- a folder with one file a video, `<video_id>.npz` (or .h5, .hdf5, .parquet, .csv), holding `(T', D)` or `(D,)`;
-- one file for all videos. npz and HDF5: an array `(N, D)` or `(N, T', D)` beside an array of N video ids. Tables: a
-  column `video_id`, one row a video, or several in their order for a sequence.
+A file holds one video or many. Arrays (npz, HDF5): `(T', D)` or `(D,)` of one video; of many, `(N, D)` or `(N, T', D)`
+beside an array of N video ids. Tables (Parquet, csv): the rows of one video in their order; of many, with a column of
+ids.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,123 +18,103 @@ from aqa_pipeline.errors import InputError, nearest
 
 source = "files"
 
-_SUFFIXES = (".npz", ".h5", ".hdf5", ".parquet", ".csv")
+ARRAYS, TABLES = (".npz", ".h5", ".hdf5"), (".parquet", ".csv")
 
 
-def build(*, path: str, array: str = "features", ids: str = "video_id") -> Callable[[str], np.ndarray]:
-    """Extractor `video_id -> (T', D)` float32 from the files at `path`.
+def build(*, array: str = "features", ids: str = "video_id") -> Callable[[Path | str, str], np.ndarray]:
+    """Extractor `(path, video_id) -> (T', D)` float32.
 
-    `array` and `ids` are the names of the feature and the id array (npz, HDF5); `ids` also names the id column of a
-    table, whose other columns must all be numbers. An id that is missing, text or NaN among the features, and a file
-    that cannot be read are InputErrors.
+    `array` names the features in npz and HDF5; `ids` the array or column of video ids, where a file has one. A file
+    that cannot be read, an id it lacks, text, NaN and infinities are InputErrors.
     """
-    where = Path(path)
-    if where.is_dir():
-        return lambda video_id: _sequence(_one_video(where, video_id, array, ids), f"{where}: video '{video_id}'")
-    by_id = _all_videos(where, array, ids)
 
-    def extract(video_id: str) -> np.ndarray:
-        if video_id not in by_id:
-            raise InputError(f"{where}: no features of video '{video_id}', {nearest(video_id, list(by_id)[:50])}")
-        return _sequence(by_id[video_id], f"{where}: video '{video_id}'")
+    @lru_cache(maxsize=1)  # videos of one file are asked for one after the other
+    def values_by_id(path: Path) -> Mapping[str, np.ndarray] | np.ndarray:
+        return read(path, array=array, ids=ids)
+
+    def extract(path: Path | str, video_id: str) -> np.ndarray:
+        values = values_by_id(Path(path))
+        if isinstance(values, Mapping):
+            if video_id not in values:
+                raise InputError(f"{path}: nothing of video '{video_id}', {nearest(video_id, list(values)[:50])}")
+            values = values[video_id]
+        return sequence(values, f"{path}: video '{video_id}'")
 
     return extract
 
 
-def _one_video(folder: Path, video_id: str, array: str, ids: str) -> np.ndarray:
-    for suffix in _SUFFIXES:
-        path = folder / f"{video_id}{suffix}"
-        if path.is_file():
-            if suffix in (".parquet", ".csv"):
-                return _numbers(_table(path).drop(columns=[ids], errors="ignore"), path)
-            return _named(_arrays(path), array, path)
-    raise InputError(f"{folder}: no file of video '{video_id}', expected {video_id} with one of {', '.join(_SUFFIXES)}")
+def read(path: Path, *, array: str, ids: str) -> Mapping[str, np.ndarray] | np.ndarray:
+    """The values of a file: of each video by its id where the file has ids, else of its one video."""
+    if path.suffix not in ARRAYS + TABLES:
+        raise InputError(f"{path}: found '{path.suffix}', expected one of {', '.join(ARRAYS + TABLES)}")
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    return _from_table(path, ids) if path.suffix in TABLES else _from_arrays(path, array, ids)
 
 
-def _all_videos(path: Path, array: str, ids: str) -> Mapping[str, np.ndarray]:
-    if path.suffix not in _SUFFIXES:
-        raise InputError(f"{path}: neither a folder nor one of {', '.join(_SUFFIXES)}")
-    if path.suffix in (".parquet", ".csv"):
-        return _videos_of_table(_table(path, text=ids), ids, path)
-    arrays = _arrays(path)
-    features, names = _named(arrays, array, path), _named(arrays, ids, path)
-    if features.ndim not in (2, 3) or names.ndim != 1 or len(names) != len(features):
-        raise InputError(
-            f"{path}: found '{array}' {features.shape} and '{ids}' {names.shape}, expected (N, D) or (N, T, D) and (N,)"
-        )
-    keys = [name.decode() if isinstance(name, bytes) else str(name) for name in names.tolist()]
-    if len(set(keys)) < len(keys):
-        raise InputError(f"{path}: '{ids}' names {_first_repeated(keys)} twice, expected each video once")
-    return dict(zip(keys, features, strict=True))
-
-
-def _videos_of_table(table: Any, ids: str, path: Path) -> dict[str, np.ndarray]:
-    if ids not in table:
-        raise InputError(f"{path}: no column '{ids}', {nearest(ids, map(str, table.columns))}")
-    values = _numbers(table.drop(columns=[ids]), path)
-    return {str(key): values[rows] for key, rows in table.groupby(table[ids].astype(str), sort=False).indices.items()}
-
-
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an npz or HDF5 file by name."""
-    _expect_file(path)
-    try:
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
-        import h5py
-
-        with h5py.File(path, "r") as file:
-            return {name: item[()] for name, item in file.items() if isinstance(item, h5py.Dataset)}
-    except Exception as error:  # the readers raise a dozen kinds on a damaged file
-        raise InputError(f"{path}: cannot be read ({error}), expected arrays without pickled objects") from error
-
-
-def _table(path: Path, text: str | None = None) -> Any:
-    import pandas as pd
-
-    _expect_file(path)
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        return pd.read_csv(path, dtype={text: str} if text else None)  # an id such as 007 is not a number
-    except Exception as error:
-        raise InputError(f"{path}: cannot be read ({error}), expected a table") from error
-
-
-def _numbers(table: Any, path: Path) -> np.ndarray:
-    import pandas as pd
-
-    for column in table.columns:
-        if not pd.api.types.is_numeric_dtype(table[column]):
-            raise InputError(f"{path}: column '{column}' holds text, expected numbers")
-    return table.to_numpy(dtype=np.float64)
-
-
-def _named(arrays: Mapping[str, np.ndarray], name: str, path: Path) -> np.ndarray:
-    if name not in arrays:
-        raise InputError(f"{path}: no array '{name}', {nearest(name, arrays)}")
-    return arrays[name]
-
-
-def _sequence(values: np.ndarray, where: str) -> np.ndarray:
-    """`(T', D)` float32, finite and not empty."""
+def sequence(values: np.ndarray, where: str) -> np.ndarray:
+    """`(T', D)` float32 of numbers, all finite, at least one."""
     if values.dtype.kind not in "fiub":
-        raise InputError(f"{where}: features of type {values.dtype}, expected numbers")
-    values = np.asarray(values, dtype=np.float32)
+        raise InputError(f"{where}: values of type {values.dtype}, expected numbers")
+    with np.errstate(over="ignore"):  # too large for float32 is found below
+        values = np.asarray(values, dtype=np.float32)
     values = values[None] if values.ndim == 1 else values
     if values.ndim != 2 or 0 in values.shape:
-        raise InputError(f"{where}: features of shape {values.shape}, expected (T, D) or (D,)")
+        raise InputError(f"{where}: values of shape {values.shape}, expected (T, D) or (D,)")
     if not np.isfinite(values).all():
-        raise InputError(f"{where}: {int((~np.isfinite(values)).sum())} features are NaN or infinite, expected numbers")
+        raise InputError(f"{where}: {int((~np.isfinite(values)).sum())} values are NaN or infinite, expected numbers")
     return values
 
 
-def _expect_file(path: Path) -> None:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+def _from_arrays(path: Path, array: str, ids: str) -> Mapping[str, np.ndarray] | np.ndarray:
+    arrays = _npz(path) if path.suffix == ".npz" else _hdf5(path)
+    if array not in arrays:
+        raise InputError(f"{path}: no array '{array}', {nearest(array, arrays)}")
+    values = arrays[array]
+    if ids not in arrays:
+        return values
+    names = np.atleast_1d(arrays[ids])
+    if names.ndim != 1 or values.ndim < 2 or len(names) != len(values):
+        raise InputError(
+            f"{path}: found '{array}' {values.shape} and '{ids}' {names.shape}, expected (N, ...) and (N,)"
+        )
+    keys = [name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names.tolist()]
+    if len(set(keys)) < len(keys):
+        repeated = next(key for key in keys if keys.count(key) > 1)
+        raise InputError(f"{path}: '{ids}' holds '{repeated}' twice, expected each video once")
+    return dict(zip(keys, values, strict=True))
 
 
-def _first_repeated(names: list[str]) -> str:
-    seen: set[str] = set()
-    return next(name for name in names if name in seen or seen.add(name))
+def _npz(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except Exception as error:  # zip, zlib and header errors, a lone npy, pickled objects
+        raise InputError(f"{path}: cannot be read as npz without pickled objects ({error})") from error
+
+
+def _hdf5(path: Path) -> dict[str, np.ndarray]:
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return {name: item[()] for name, item in file.items() if isinstance(item, h5py.Dataset)}
+    except Exception as error:
+        raise InputError(f"{path}: cannot be read as HDF5 ({error})") from error
+
+
+def _from_table(path: Path, ids: str) -> Mapping[str, np.ndarray] | np.ndarray:
+    import pandas as pd
+
+    try:
+        text = {ids: str}  # an id such as 007 is no number
+        table: Any = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype=text)
+    except Exception as error:
+        raise InputError(f"{path}: cannot be read as a table ({error})") from error
+    for column in table.columns.drop(ids, errors="ignore"):
+        if not pd.api.types.is_numeric_dtype(table[column]):
+            raise InputError(f"{path}: column '{column}' holds text, expected numbers")
+    values = table.drop(columns=[ids], errors="ignore").to_numpy(dtype=np.float64)
+    if ids not in table:
+        return values
+    return {str(key): values[rows] for key, rows in table.groupby(table[ids].astype(str), sort=False).indices.items()}

@@ -7,6 +7,7 @@ order, or a data set with one fold more, does not change it.
 from __future__ import annotations
 
 import zlib
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ COLUMNS = ["fold", "part", "step", "query", "exemplar"]
 ENOUGH = 3  # exemplars of the same type; below it, the nearest of other types are added
 CHOICES = ("same_type", "same_difficulty", "any", "none")
 
-Candidates = Callable[[str], list[str]]
+Candidates = Callable[[str], Sequence[str]]  # of a query: sorted ids, maybe with its own, which no draw takes
 
 
 def draw_pairs(
@@ -37,19 +38,20 @@ def draw_pairs(
 ) -> pd.DataFrame:
     """Draws of every fold: a row a pair, columns fold, part, step, query, exemplar.
 
-    Training queries come in epochs, each a shuffle of the training part, cut into `steps` batches of `batch`; each gets one
-    exemplar. Test and validation queries (step -1) get up to `n_exemplars`, each at most once. Exemplars are of the training part
-    and never the query itself. With exemplars "none" the column is empty and every query stands alone.
+    Training queries come in epochs, each a shuffle of the training part, cut into `steps` batches of `batch`; each gets
+    one exemplar. Test and validation queries (step -1) get up to `n_exemplars`, each at most once. Exemplars are of the
+    training part and never the query itself. With exemplars "none" the column is empty and every query stands alone.
 
     exemplars
-        "same_type" (fewer than three: the nearest of other types are added, see `by_kinship`), "same_difficulty" (the same
-        with the difficulty alone), "any" or "none".
+        "same_type" (fewer than three: the nearest of other types are added, see `by_kinship`), "same_difficulty" (the
+        same with the difficulty alone), "any" or "none".
     """
     import pandas as pd
 
     if exemplars not in CHOICES:
         raise InputError(f"exemplars.choose: found '{exemplars}', {nearest(exemplars, CHOICES)}")
     known = samples.set_index("video_id").sort_index()
+    known = known.assign(action_type=known["action_type"].fillna(""))
     tables = []
     for fold, of_fold in folds.groupby("fold", sort=True):
         parts = {part: sorted(set(ids) & set(known.index)) for part, ids in of_fold.groupby("part")["video_id"]}
@@ -64,7 +66,7 @@ def draw_pairs(
 
 
 def by_kinship(known: pd.DataFrame, training: Sequence[str]) -> Candidates:
-    """Candidates of the query's own type, filled up to three by the nearest others.
+    """Candidates of the query's own type; where these are fewer than three, filled up by the nearest others.
 
     Nearest: same group and take-off direction, then number of somersaults, twists, position, difficulty (dive numbers);
     for other action types by difficulty alone; ties by id. The fallback is total: no query goes without.
@@ -75,12 +77,15 @@ def by_kinship(known: pd.DataFrame, training: Sequence[str]) -> Candidates:
     traits = {video_id: _traits(known.loc[video_id]) for video_id in known.index}
 
     def candidates(query: str) -> list[str]:
-        same = [other for other in of_type.get(known.at[query, "action_type"], []) if other != query]
-        if len(same) >= ENOUGH:
+        same = of_type.get(known.at[query, "action_type"], [])
+        if len(same) > ENOUGH:  # enough, also without the query itself
+            return same
+        same = [other for other in same if other != query]
+        if len(same) == ENOUGH:
             return same
         others = [other for other in training if other != query and other not in same]
         others.sort(key=lambda other: (_distance(traits[query], traits[other]), other))
-        return same + others[: ENOUGH - len(same)]
+        return sorted(same + others[: ENOUGH - len(same)])
 
     return candidates
 
@@ -88,13 +93,17 @@ def by_kinship(known: pd.DataFrame, training: Sequence[str]) -> Candidates:
 def by_difficulty(known: pd.DataFrame, training: Sequence[str]) -> Candidates:
     """Candidates of the query's difficulty, filled up to three by the nearest difficulties."""
     difficulty = known["difficulty"].fillna(0.0).to_dict()
+    of_difficulty: dict[float, list[str]] = {}
+    for video_id in training:
+        of_difficulty.setdefault(difficulty[video_id], []).append(video_id)
 
     def candidates(query: str) -> list[str]:
-        others = [other for other in training if other != query]
-        same = [other for other in others if difficulty[other] == difficulty[query]]
-        if len(same) >= ENOUGH:
+        same = of_difficulty.get(difficulty[query], [])
+        if len(same) > ENOUGH:
             return same
-        return sorted(others, key=lambda other: (abs(difficulty[other] - difficulty[query]), other))[:ENOUGH]
+        others = [other for other in training if other != query]
+        nearest_first = sorted(others, key=lambda other: (abs(difficulty[other] - difficulty[query]), other))
+        return sorted(nearest_first[: max(ENOUGH, len(same) - (query in same))])
 
     return candidates
 
@@ -103,7 +112,7 @@ def _candidates(known: pd.DataFrame, training: Sequence[str], exemplars: str) ->
     if exemplars == "none":
         return lambda query: []
     if exemplars == "any":
-        return lambda query: [other for other in training if other != query]
+        return lambda query: training
     return (by_kinship if exemplars == "same_type" else by_difficulty)(known, training)
 
 
@@ -147,9 +156,19 @@ def _training_draws(
         queries += [training[i] for i in rng.permutation(len(training))]
     queries = queries[:wanted]
     options = {query: candidates(query) for query in set(queries)}
-    picks = rng.random(wanted)
-    drawn = [options[q][int(p * len(options[q]))] if options[q] else None for q, p in zip(queries, picks, strict=True)]
+    drawn = [_one_of(options[query], query, pick) for query, pick in zip(queries, rng.random(wanted), strict=True)]
     return [number // batch for number in range(wanted)], queries, drawn
+
+
+def _one_of(options: Sequence[str], query: str, pick: float) -> str | None:
+    """The option at `pick` (0 to 1) of those that are not the query."""
+    own = bisect_left(options, query)  # options are sorted
+    has_own = own < len(options) and options[own] == query
+    n_others = len(options) - has_own
+    if n_others == 0:
+        return None
+    index = int(pick * n_others)
+    return options[index + 1 if has_own and index >= own else index]
 
 
 def _test_draws(
@@ -160,7 +179,7 @@ def _test_draws(
     drawn: list[str | None] = []
     for query in queries:
         options = candidates(query)
-        chosen = [options[i] for i in rng.permutation(len(options))[:n_exemplars]] or [None]
+        chosen = [options[i] for i in rng.permutation(len(options))[:n_exemplars]] or [None]  # never in training itself
         names += [query] * len(chosen)
         drawn += chosen
     return [-1] * len(names), names, drawn
