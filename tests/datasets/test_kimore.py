@@ -5,6 +5,8 @@ import pytest
 
 from aqa_pipeline.datasets import COLUMNS, kimore
 from aqa_pipeline.errors import InputError
+from aqa_pipeline.metrics.med import med
+from aqa_pipeline.protocols import given
 
 
 @pytest.fixture
@@ -49,3 +51,26 @@ def test_unusable_files_are_named(root):
         np.savez(root / "kimore_ex4.npz", **{**file, "score": np.array([1.0, 101.0, 2.0, 3.0])})
     with pytest.raises(InputError, match=r"kimore_ex4.npz: score 101.0, expected 0 to 100"):
         kimore.samples(root=root, exercise=4)
+
+
+@pytest.mark.parametrize(("exercise", "expected"), [(1, 17.0), (2, 25.2), (3, 19.6), (4, 15.7)])
+def test_real_training_mean(realdata, exercise, expected):
+    """The mean of the other patients' scores, fold by fold, misses by what it missed by when the set was first read."""
+    root = realdata / "kimore_patients"
+    if not root.is_dir():
+        pytest.skip("AQA_REALDATA has no kimore_patients")
+    table = kimore.samples(root=root, exercise=exercise)
+    parts = given.folds(table, n_folds=5).merge(table[["video_id", "score"]], on="video_id")
+    train_mean = parts[parts["part"] == "train"].groupby("fold")["score"].mean()
+    test = parts[parts["part"] == "test"]
+    assert len(test) == 31
+    assert med(test["fold"].map(train_mean), test["score"]) == pytest.approx(expected, abs=0.05)
+
+
+def test_real_keypoints(realdata):
+    root = realdata / "kimore_patients"
+    if not root.is_dir():
+        pytest.skip("AQA_REALDATA has no kimore_patients")
+    table = kimore.samples(root=root, exercise=1)
+    found = {v: array.shape for v, array, _ in kimore.keypoints(set(table["video_id"]), root=root, exercise=1)}
+    assert found == dict.fromkeys(table["video_id"], (748, 18, 4))

@@ -5,6 +5,9 @@ import pytest
 
 from aqa_pipeline.datasets import COLUMNS, unlv_dive_p3d
 from aqa_pipeline.errors import InputError
+from aqa_pipeline.metrics.med import med
+from aqa_pipeline.metrics.spearman_rho import spearman_rho
+from aqa_pipeline.protocols import official
 
 
 @pytest.fixture
@@ -63,3 +66,48 @@ def test_unusable_files_are_named(tmp_path):
     (tmp_path / "unlv_dive_p3d.npz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match="cannot be read as an npz file"):
         unlv_dive_p3d.samples(root=tmp_path)
+
+
+@pytest.fixture
+def real_split(realdata):
+    """Training features, training scores, test features, test scores of the real file, in double precision."""
+    root = realdata / "unlv_dive_p3d"
+    if not root.is_dir():
+        pytest.skip("AQA_REALDATA has no unlv_dive_p3d")
+    table = unlv_dive_p3d.samples(root=root)
+    parts = official.folds(table).set_index("video_id")["part"]
+    scores = table.set_index("video_id")["score"]
+    vectors = {v: array[0] for v, array, _ in unlv_dive_p3d.features(set(scores.index), root=root)}
+
+    def part(name):
+        chosen = parts.index[parts == name]
+        return np.stack([vectors[v] for v in chosen]).astype(float), scores[chosen].to_numpy()
+
+    return *part("train"), *part("test")
+
+
+def test_real_counts(real_split):
+    train, train_scores, test, test_scores = real_split
+    assert train.shape == (300, 2048)
+    assert test.shape == (35, 2048)
+    assert train_scores.std() == pytest.approx(13.95, abs=0.005)
+    assert len(test_scores) == 35
+
+
+def test_real_least_squares(real_split):
+    # raw features, an intercept, double precision: 300 equations in 2048 unknowns give rho 0.853 in single precision
+    from sklearn.linear_model import LinearRegression
+
+    train, train_scores, test, test_scores = real_split
+    predicted = LinearRegression().fit(train, train_scores).predict(test)
+    assert spearman_rho(predicted, test_scores) == pytest.approx(0.850, abs=0.0005)
+    assert med(predicted, test_scores) == pytest.approx(7.39, abs=0.005)
+
+
+def test_real_support_vectors(real_split):
+    from sklearn.svm import SVR
+
+    train, train_scores, test, test_scores = real_split
+    predicted = SVR(C=100, epsilon=0.001).fit(train, train_scores).predict(test)
+    assert spearman_rho(predicted, test_scores) == pytest.approx(0.851, abs=0.0005)
+    assert med(predicted, test_scores) == pytest.approx(7.63, abs=0.005)
