@@ -32,7 +32,7 @@ def finished(table: pd.DataFrame, source: Path | str) -> pd.DataFrame:
         raise InputError(f"{source}: holds no sample, expected at least one")
     table = table.reindex(columns=[*COLUMNS, *(c for c in table.columns if c not in COLUMNS)])
     for column in table.columns.intersection(_TEXT):
-        table[column] = table[column].astype("str")
+        table[column] = table[column].astype("str").where(table[column].notna())
     for column in table.columns.intersection(_NUMBERS):
         table[column] = table[column].astype(float)
     for column in table.columns.intersection(_COUNTS):

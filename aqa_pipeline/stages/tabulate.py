@@ -1,0 +1,43 @@
+"""Join scores and published figures into the tables of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aqa_pipeline.errors import InputError
+from aqa_pipeline.stages import Options, command_line
+
+VERSION = 1
+
+
+def tabulate(
+    scores: list[Path],
+    out: Path,
+    comparisons: Path,
+    *,
+    tables: Options,
+    variants: Options = {},
+    absent: Options = {},
+    command: str = "snakemake results/tables.csv",
+) -> None:
+    """Write OUT (tables.csv) and COMPARISONS (each row against floor and ceiling) from SCORES, one CSV a table.
+
+    Tables maps each name to its block of the configuration, in the order of SCORES; variants a row to its training and
+    selection; absent a row or data set to the reason why it has no run.
+    """
+    from aqa_pipeline.evaluation import scoring
+    from aqa_pipeline.evaluation import tables as rows
+
+    if len(scores) != len(tables):
+        raise InputError(f"tabulate: found {len(scores)} score files, expected one for each of {', '.join(tables)}")
+    lines, compared = [], []
+    for path, (name, table) in zip(scores, tables.items(), strict=True):
+        scored = scoring.read_scores(path)
+        lines += rows.table_rows(name, table, scored, command=command, variants=variants, absent=absent)
+        compared += rows.compared_rows(name, table, scored)
+    rows.write_csv(lines, rows.COLUMNS, out)
+    rows.write_csv(compared, rows.COMPARED, comparisons)
+
+
+if __name__ == "__main__":
+    command_line(tabulate)

@@ -1,0 +1,202 @@
+"""From prediction files to the text of the tables, by way of the two stages."""
+
+import csv
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aqa_pipeline.errors import InputError
+from aqa_pipeline.evaluation import scoring, tables
+from aqa_pipeline.metrics.med import med
+from aqa_pipeline.metrics.spearman_rho import spearman_rho
+from aqa_pipeline.stages.score import score
+from aqa_pipeline.stages.tabulate import tabulate
+
+TABLE = {
+    "datasets": ["dives"],
+    "protocol": "out_of_fold",
+    "rows": ["no_video.default", "forest.small"],
+    "metrics": ["spearman_rho", "med"],
+    "floor": "no_video.default",
+    "ceiling": "judge_ceiling.default",
+    "mean_over_datasets": False,
+    "published": [],
+}
+NOISE = {"no_video.default": 2.0, "forest.small": 0.6, "judge_ceiling.default": 0.05}
+
+
+@pytest.fixture
+def runs(made, tmp_path):
+    """Writes the predictions of a system fold by fold and gives their paths."""
+
+    def write(row, dataset="dives", protocol="out_of_fold", **options):
+        found = made(NOISE[row], seed=len(row), **options)
+        paths = []
+        for fold in np.unique(found.fold):
+            for s, seed in enumerate(found.seeds):
+                rows = found.fold == fold
+                path = (
+                    tmp_path / "runs" / row / f"{dataset}.{protocol}" / f"fold{fold}.seed{seed}" / "predictions.parquet"
+                )
+                path.parent.mkdir(parents=True)
+                columns = dict(
+                    video_id=found.video_ids[rows],
+                    fold=fold,
+                    seed=seed,
+                    score=found.score[rows],
+                    predicted_score=found.predicted_score[s, rows],
+                    execution_score=found.mark[rows],
+                    predicted_execution=found.predicted_mark[s, rows],
+                    n_exemplars=0,
+                )
+                pd.DataFrame(columns).to_parquet(path)
+                paths.append(path)
+        return paths
+
+    return write
+
+
+@pytest.fixture
+def made_tables(tmp_path):
+    """Runs both stages; gives tables.csv and comparisons.csv as lists of text by column."""
+
+    def make(paths, table, folder="out", **options):
+        out = tmp_path / folder
+        score(paths, out / "scores.csv", table=table, bootstrap=200, seed=0)
+        tabulate([out / "scores.csv"], out / "tables.csv", out / "comparisons.csv", tables={"main": table}, **options)
+        return [list(csv.DictReader((out / name).open())) for name in ("tables.csv", "comparisons.csv")]
+
+    return make
+
+
+def test_a_whole_table(runs, made_tables, made):
+    paths = [path for row in NOISE for path in runs(row)]
+    lines, compared = made_tables(paths, TABLE, command="make tables")
+    assert list(lines[0]) == tables.COLUMNS
+    rows = ["no_video.default", "forest.small", "judge_ceiling.default"]
+    assert [(f"{x['system']}.{x['variant']}", x["metric"]) for x in lines] == [
+        (r, m) for r in rows for m in TABLE["metrics"]
+    ]
+    assert {x["status"] for x in lines} == {"ok"}
+    assert {x["command"] for x in lines} == {"make tables"}
+    forest = lines[2]
+    found = made(NOISE["forest.small"], seed=len("forest.small"))
+    assert forest["value"] == f"{np.mean([spearman_rho(p, found.score) for p in found.predicted_score]):.4f}"
+    assert lines[3]["value"] == f"{np.mean([med(p, found.score) for p in found.predicted_score]):.4f}"
+    assert (forest["n_test"], forest["n_folds"], forest["n_seeds"]) == ("60", "3", "2")
+    assert float(forest["ci_low"]) < float(forest["value"]) < float(forest["ci_high"])
+    assert [(x["system"], x["metric"]) for x in compared] == [
+        ("forest", "spearman_rho"),
+        ("forest", "med"),
+        ("judge_ceiling", "spearman_rho"),
+        ("judge_ceiling", "med"),
+    ]
+    assert float(compared[0]["p"]) < 0.05
+    assert 0 < float(compared[0]["gap_closed"]) < 1
+    assert compared[2]["gap_closed"] == "1.0000"
+
+
+def test_the_same_bytes_whatever_the_order_of_files(runs, made_tables, tmp_path):
+    paths = [path for row in NOISE for path in runs(row)]
+    made_tables(paths, TABLE, "forth")
+    made_tables(paths[::-1], TABLE, "back")
+    for name in ("scores.csv", "tables.csv", "comparisons.csv"):
+        assert (tmp_path / "forth" / name).read_bytes() == (tmp_path / "back" / name).read_bytes()
+
+
+def test_published_figures_join_and_stand_alone(runs, made_tables):
+    published = [
+        dict(system="forest", variant="small", dataset=None, metric="med", value=7.78, source="Table 2"),
+        dict(
+            system="c3d_svr", variant="seed_002", dataset="dives", metric="spearman_rho", value=0.78, source="Table 2"
+        ),
+    ]
+    rows = ["no_video.default", "forest.small", "usdl.default"]
+    paths = [path for row in ("no_video.default", "forest.small") for path in runs(row)]
+    lines, _ = made_tables(
+        paths,
+        {**TABLE, "rows": rows, "published": published},
+        variants={"forest.small": {"training": "end_to_end", "selection": "test"}},
+        absent={"judge_ceiling.default": "data_absent"},
+    )
+    by = {(x["system"], x["metric"]): x for x in lines}
+    assert (by["forest", "med"]["published"], by["forest", "med"]["published_source"]) == ("7.78", "Table 2")
+    assert (by["forest", "med"]["training"], by["forest", "med"]["selection"]) == ("end_to_end", "test")
+    assert by["no_video", "med"]["training"] == "frozen"
+    alone = by["c3d_svr", "spearman_rho"]
+    assert (alone["published"], alone["status"], alone["value"], alone["n_test"]) == ("0.78", "not_run", "", "")
+    assert alone["training"] == ""
+    assert by["usdl", "med"]["status"] == "not_run"
+    assert by["judge_ceiling", "med"]["status"] == "data_absent"
+    assert len(lines) == 2 * 4 + 1
+
+
+def test_several_data_sets_get_a_mean_row(runs, made_tables):
+    table = {**TABLE, "datasets": ["dives", "vaults"], "mean_over_datasets": True}
+    paths = [path for row in NOISE for dataset in table["datasets"] for path in runs(row, dataset)]
+    lines, compared = made_tables(paths, table)
+    forest = [x for x in lines if x["system"] == "forest"]
+    assert [x["dataset"] for x in forest] == ["dives", "dives", "vaults", "vaults", "mean", "mean"]
+    assert forest[4]["n_test"] == "120"
+    # the two data sets hold the same videos and predictions here, so that the mean is each of them, interval and all
+    for column in ("value", "ci_low", "ci_high"):
+        assert forest[4][column] == forest[0][column]
+    assert [x["dataset"] for x in compared if x["system"] == "forest"] == [x["dataset"] for x in forest]
+
+
+def test_a_mean_needs_all_of_its_data_sets(runs, made_tables):
+    table = {**TABLE, "datasets": ["dives", "vaults"], "mean_over_datasets": True}
+    paths = [*runs("forest.small", "dives"), *runs("no_video.default", "dives"), *runs("no_video.default", "vaults")]
+    lines, _ = made_tables(paths, table)
+    status = {(x["system"], x["dataset"]): x["status"] for x in lines if x["metric"] == "med"}
+    assert status["no_video", "mean"] == "ok"
+    assert status["forest", "mean"] == status["forest", "vaults"] == "not_run"
+
+
+def test_comparisons_are_made_on_common_videos(runs, made_tables):
+    paths = [*runs("no_video.default"), *runs("judge_ceiling.default"), *runs("forest.small", n=50)]
+    lines, compared = made_tables(paths, TABLE)
+    assert [x["n_test"] for x in lines] == ["60", "60", "50", "50", "60", "60"]
+    assert [x["n_common"] for x in compared] == ["50", "50", "60", "60"]
+
+
+def test_a_run_of_another_protocol_is_no_run_of_this_table(runs, made_tables):
+    lines, compared = made_tables(runs("forest.small", protocol="official"), TABLE)
+    assert {x["status"] for x in lines} == {"not_run"}
+    assert compared == []
+
+
+def test_a_training_mean_has_errors_and_no_rank(runs, made_tables):
+    paths = runs("forest.small")
+    for path in paths:
+        pd.read_parquet(path).assign(predicted_score=60.0 + int(path.parent.name[4])).to_parquet(path)
+    lines, _ = made_tables(paths, TABLE)
+    by = {(x["system"], x["metric"]): x for x in lines}
+    assert (by["forest", "spearman_rho"]["value"], by["forest", "spearman_rho"]["ci_low"]) == ("", "")
+    assert by["forest", "spearman_rho"]["status"] == "ok"
+    assert float(by["forest", "med"]["value"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("published", "message"),
+    [
+        (dict(dataset="dive"), r"tables.main.published.0.dataset: unknown 'dive', did you mean 'dives'"),
+        (dict(dataset=None), r"tables.main.published.0: no dataset, expected one of dives, vaults"),
+    ],
+)
+def test_published_figures_without_a_place_are_named(runs, made_tables, published, message):
+    figure = dict(system="x", variant="y", metric="med", value=1.0, source="z", **published)
+    with pytest.raises(InputError, match=message):
+        made_tables(runs("forest.small"), {**TABLE, "datasets": ["dives", "vaults"], "published": [figure]})
+
+
+def test_paths_that_name_no_run_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"expected .../system.variant/dataset.protocol"):
+        scoring.runs([tmp_path / "predictions.parquet"])
+
+
+def test_small_numbers_have_no_signed_zero():
+    assert tables._decimal(-0.00001) == "0.0000"
+    assert tables._decimal(-0.25) == "-0.2500"
+    assert tables._decimal(float("nan")) == ""
