@@ -167,10 +167,7 @@ class Config(Strict):
         for table in self.make_tables:
             _expect(table, self.tables, "make_tables")
         for name, block in self.datasets.items():
-            _plugin("datasets", f"datasets.{name}", block.use or name, block.options, "samples")
-            for protocol, options in block.protocols.items():
-                where = f"datasets.{name}.protocols.{protocol}"
-                _plugin("protocols", where, options.use or protocol, options.options, "folds")
+            self._check_dataset(f"datasets.{name}", block.use or name, block)
         for room, blocks in (("detection", self.detection), ("pose", self.pose), ("features", self.features)):
             for name, block in blocks.items():
                 _plugin(room, f"{room}.{name}", block.use or name, block.options)
@@ -193,6 +190,15 @@ class Config(Strict):
             for pair in [*block.pose, *([block.faults] if block.faults else [])]:
                 self._check_keypoints(pair, f"quality.{name}")
         return self
+
+    def _check_dataset(self, where: str, adapter: str, block: Dataset) -> None:
+        _plugin("datasets", where, adapter, {}, "samples")
+        simulator = plugins.constant("datasets", adapter, "simulated_by") or ("datasets", adapter, "samples")
+        for option in block.options:
+            _expect(option, plugins.options(*simulator), where)
+        for protocol, options in block.protocols.items():
+            at = f"{where}.protocols.{protocol}"
+            _plugin("protocols", at, options.use or protocol, options.options, "folds")
 
     def _check_table(self, name: str, table: Table) -> None:
         for dataset in table.datasets:

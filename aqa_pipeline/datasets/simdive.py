@@ -17,6 +17,8 @@ from aqa_pipeline.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+simulated_by = ("simdive", "clips", "simulate_shard")  # its options are those of this function
+
 compose = times_difficulty
 execution = over_difficulty
 

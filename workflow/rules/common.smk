@@ -49,7 +49,7 @@ def shards(dataset):
 
 
 def is_simulated(dataset):
-    return plugin("datasets", dataset) == "simdive"
+    return plugins.constant("datasets", plugin("datasets", dataset), "simulated_by") is not None
 
 
 SIMULATED = "|".join(name for name in SETTINGS.datasets if is_simulated(name)) or "none"
