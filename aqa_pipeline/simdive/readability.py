@@ -18,7 +18,12 @@ LINE_SECONDS = 0.30  # the body's line is judged over that much before the entry
 
 
 def measures(
-    keypoints: np.ndarray, steps: Sequence[tuple[str, float]], fps: float, *, entry_time: float, travel: int = 1
+    keypoints: np.ndarray,
+    steps: Sequence[tuple[str, float]],
+    fps: float,
+    *,
+    entry_time: float,
+    travel: int = 1,
 ) -> dict[str, float]:
     """A value for every fault that keypoints can show.
 
@@ -35,7 +40,9 @@ def measures(
     spans = _spans(steps, entry_time)
     pick = {name: points[(times >= a) & (times <= b)] for name, (a, b) in spans.items()}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a window without any seen point is a NaN, not a warning
+        warnings.simplefilter(
+            "ignore", RuntimeWarning
+        )  # a window without any seen point is a NaN, not a warning
         turning = _turning(points[(times >= spans["flight"][0]) & (times <= entry_time)])
         front = np.sign(np.nanmedian(_hip_bend(pick["position"])))
         tucked = any(name.endswith("_tuck") for name, _ in steps)
@@ -136,7 +143,9 @@ def _breadth(points: np.ndarray) -> np.ndarray:
     trunk = _middle(points, SHOULDERS) - _middle(points, HIPS)
     length = np.linalg.norm(trunk, axis=1)
     across = np.stack([-trunk[:, 1], trunk[:, 0]], axis=1) / length[:, None]
-    widths = [np.abs(((points[:, right] - points[:, left]) * across).sum(1)) for left, right in (SHOULDERS, HIPS)]
+    widths = [
+        np.abs(((points[:, right] - points[:, left]) * across).sum(1)) for left, right in (SHOULDERS, HIPS)
+    ]
     return (widths[0] + widths[1]) / length
 
 
