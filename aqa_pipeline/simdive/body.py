@@ -23,6 +23,7 @@ CHANNELS = (
     "lift_r", "lift_l",  # upper arm away from the middle plane
     "elbow_r", "elbow_l",
     "cross_r", "cross_l",  # forearm away from the middle plane; negative crosses the body
+    "wrist",  # both hands bent towards their backs
     "grip", "grip_at",  # 0..1: hands on the shanks; where on the shank, as share from the knee
 )  # fmt: skip
 COLUMN = {name: i for i, name in enumerate(CHANNELS)}
@@ -224,7 +225,7 @@ def _segments(n: dict[str, float], angles: np.ndarray) -> tuple[np.ndarray, np.n
         attach(f"{side}_arm", "chest", shoulder, upper)
         elbow = shoulder - n["arm"] * upper[:, :, 1]
         attach(f"{side}_forearm", "chest", elbow, lower)
-        attach(f"{side}_hand", f"{side}_forearm", (0, -n["forearm"], 0), np.eye(3))
+        attach(f"{side}_hand", f"{side}_forearm", (0, -n["forearm"], 0), turn(a["wrist"], 2))
     return turns, origins
 
 

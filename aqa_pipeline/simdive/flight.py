@@ -23,11 +23,11 @@ RATE = 160.0  # tabulated body frames per second; between two of them figures ar
 TAKEOFF_TIME = {"platform": 0.44, "springboard": 0.52}  # seconds on the board that the clip shows
 AFTER_ENTRY = {"platform": 0.34, "springboard": 0.42}  # seconds from first contact to the clip's end
 UP = {"platform": (2.9, 2.5, 2.4, 2.3), "springboard": (5.2, 4.8, 4.7, 4.6)}  # m/s at take-off, by direction
-UP_ARMSTAND = 0.9
+UP_ARMSTAND = 1.3
 OUT = {
-    "platform": (2.1, 1.7, 1.7, 1.5),
-    "springboard": (1.7, 1.4, 1.4, 1.25),
-}  # metres from the board at entry
+    "platform": (2.1, 1.7, 1.75, 1.6),
+    "springboard": (1.7, 1.4, 1.45, 1.4),
+}  # metres from the board at entry (armstand: 0.25 more)
 _USUAL_LEAN = (10.0, 9.0, 7.0, 6.0)  # degrees away from the board, by direction
 WATER_STOPS_TURN, WATER_STOPS_FALL = 0.06, 0.45  # seconds in which water takes the speed
 
@@ -75,7 +75,8 @@ class Performance:
     def steps(self) -> list[tuple[str, float]]:
         """Sub-actions in order with their start times."""
         number, schedule = self.number, self.schedule
-        steps, start = [("take_off", 0.0)], self.takeoff_time
+        steps: list[tuple[str, float]] = [("take_off", 0.0)]
+        start = self.takeoff_time
         if number.half_twists:
             steps.append((f"{number.half_twists / 2}_twists", start))
             start = schedule.twist[1]
@@ -159,7 +160,7 @@ def _launch(number: DiveNumber, faults: Faults, body: Body, rng: np.random.Gener
     up = UP_ARMSTAND if number.armstand else UP[number.board][number.direction - 1]
     up *= 1 + 0.04 * np.clip(rng.normal(), -2, 2)
     flight = (up + np.sqrt(up**2 + 2 * GRAVITY * (left[1] + hands[1]))) / GRAVITY
-    out = (OUT[number.board][number.direction - 1] + faults.distance - left[0]) / flight
+    out = (OUT[number.board][number.direction - 1] + 0.25 * number.armstand + faults.distance - left[0]) / flight
     velocity = np.array([out, up, 0.0])
     twisted = number.half_twists > 0
     return Launch(
@@ -199,7 +200,9 @@ def _mean_of(body: Body, rotations: np.ndarray, origins: np.ndarray) -> np.ndarr
 def _support(rotations: np.ndarray, origins: np.ndarray, body: Body, armstand: bool) -> np.ndarray:
     """What stands on the board, in the pelvis frame (N, 3): the balls of the feet, or the heels of the hands."""
     if armstand:
-        return 0.5 * (origins[:, INDEX["r_hand"]] + origins[:, INDEX["l_hand"]])
+        heel = np.array([-0.03, 0.05 * body.lengths["hand"], 0.0])  # a little below the wrist of a flat hand
+        hands = [origins[:, INDEX[h]] + rotations[:, INDEX[h]] @ heel for h in ("r_hand", "l_hand")]
+        return 0.5 * (hands[0] + hands[1])
     ball = np.array([0.66 * body.lengths["foot"], -body.lengths["ankle"], 0.0])
     feet = [origins[:, INDEX[f]] + rotations[:, INDEX[f]] @ ball for f in ("r_foot", "l_foot")]
     return 0.5 * (feet[0] + feet[1])
