@@ -41,32 +41,32 @@ NAMES = tuple(field.name for field in fields(Faults))
 
 # median size for an average diver, and the largest the body allows
 _SIZE = {
-    "lean": (6.0, 24.0), "distance": (0.2, 0.8), "knees": (14.0, 60.0), "legs_apart": (14.0, 60.0), "loose": (18.0, 60.0),
-    "opening": (0.07, 0.28), "rotation": (11.0, 40.0), "arch": (13.0, 45.0), "line_knees": (13.0, 60.0),
-    "arms": (16.0, 70.0), "twist": (7.0, 60.0), "toes": (18.0, 60.0),
+    "lean": (5.5, 24.0), "distance": (0.2, 0.8), "knees": (12.0, 60.0), "legs_apart": (12.0, 60.0), "loose": (16.0, 60.0),
+    "opening": (0.065, 0.28), "rotation": (10.0, 40.0), "arch": (12.0, 45.0), "line_knees": (11.5, 60.0),
+    "arms": (14.5, 70.0), "twist": (7.0, 60.0), "toes": (16.0, 60.0),
 }  # fmt: skip
 _SIGNED = {"lean", "distance", "rotation", "arch", "twist"}
 SKILL_EFFECT = 0.40  # log size of a fault per standard deviation of skill
-OWN_SPREAD = 0.65  # log size of a fault beyond skill
+OWN_SPREAD = 0.60  # log size of a fault beyond skill
 
 
 def draw(rng: np.random.Generator, number: DiveNumber, skill: float) -> Faults:
     """Faults of one dive by a diver of this skill (standard normal, higher is better)."""
     values = {}
     for name, (size, largest) in _SIZE.items():
+        if name == "twist" and number.half_twists:
+            size *= 2.0
         value = size * np.exp(OWN_SPREAD * rng.normal() - SKILL_EFFECT * skill)
         sign = rng.choice((-1.0, 1.0)) if name in _SIGNED else 1.0
         values[name] = sign * min(value, largest)
     values["distance"] = 0.6 * values["distance"] + 0.02 * values["lean"]
     if number.position == "tuck":
         values["knees"] = 0.0
-    if number.half_twists:
-        values["twist"] *= 2.0
     values = {name: float(value) for name, value in values.items()}
     return Faults(**values, splash=_splash(rng, values))
 
 
 def _splash(rng: np.random.Generator, v: dict[str, float]) -> float:
-    """Splash is caused by the line at entry (about two thirds) and by the hands, which nobody sees."""
+    """Splash comes from the line at entry and, as much again, from the hands, which nobody sees."""
     line = abs(v["rotation"]) / 20 + abs(v["arch"]) / 35 + v["line_knees"] / 50 + v["arms"] / 60
-    return float(1 - np.exp(-0.45 * line - 0.25 * rng.gamma(1.5)))
+    return float(1 - np.exp(-0.30 * line - 0.25 * rng.gamma(1.2)))

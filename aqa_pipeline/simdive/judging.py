@@ -1,6 +1,6 @@
 """How faults become marks.
 
-Execution is 10 minus one deduction a fault: weight x (1 - exp(-(|fault| / scale) ** 2)), so small faults cost
+Execution is 10 minus one deduction a fault: weight x (1 - exp(-(|fault| / scale) ** 1.75)), so small faults cost
 little and large ones no more than the weight. Seven judges see it with a bias and a noise of their own and give marks
 from 0 to 10 in halves; the middle three are added up and multiplied by the difficulty degree, as in individual diving.
 """
@@ -16,23 +16,23 @@ from aqa_pipeline.simdive.faults import Faults
 
 JUDGES = 7
 BIAS_SD, NOISE_SD = 0.15, 0.35  # marks
-POWER = 2.0
+POWER = 1.75
 
 # fault: (most points it can cost, size at which it costs 63 % of that)
 DEDUCTIONS = {
-    "lean": (0.6, 16.0),
+    "lean": (0.4, 16.0),
     "distance": (0.2, 0.6),
-    "knees": (1.8, 30.0),
-    "legs_apart": (0.8, 34.0),
-    "loose": (2.3, 38.0),
-    "opening": (2.0, 0.17),
-    "rotation": (2.4, 24.0),
-    "arch": (1.9, 28.0),
-    "line_knees": (1.8, 30.0),
-    "arms": (1.5, 40.0),
-    "twist": (0.6, 40.0),
-    "toes": (0.4, 40.0),
-    "splash": (0.6, 0.9),
+    "knees": (1.2, 27.0),
+    "legs_apart": (0.5, 30.0),
+    "loose": (1.5, 35.0),
+    "opening": (1.3, 0.16),
+    "rotation": (1.6, 23.0),
+    "arch": (1.2, 27.0),
+    "line_knees": (1.1, 28.0),
+    "arms": (0.9, 38.0),
+    "twist": (0.4, 35.0),
+    "toes": (0.3, 36.0),
+    "splash": (0.8, 0.8),
 }
 
 
