@@ -51,6 +51,35 @@ def open_features(paths: Iterable[Path]) -> Iterator[dict[str, Features]]:
         yield {modality: Features(of_modality) for modality, of_modality in readers.items()}
 
 
+class Truth:
+    """The noise-free execution score of simulated videos, as a sequence of one frame with one feature."""
+
+    def __init__(self, readers: Sequence[stores.Reader]) -> None:
+        self._reader_of = {video_id: reader for reader in readers for video_id in reader}
+
+    def __contains__(self, video_id: str) -> bool:
+        return video_id in self._reader_of
+
+    def read(self, video_id: str) -> np.ndarray:
+        """`(1, 1)` of one video."""
+        facts = self._reader_of[video_id].facts(video_id)
+        if "true_execution" not in facts:
+            raise InputError(f"{self._reader_of[video_id].path}: video '{video_id}' has no fact 'true_execution'")
+        return np.array([[facts["true_execution"]]], dtype=np.float32)
+
+    def first_frames(self, video_id: str) -> np.ndarray:
+        """`(1,)`, the first frame."""
+        return np.zeros(1, dtype=np.int64)
+
+
+@contextlib.contextmanager
+def open_truth(paths: Iterable[Path]) -> Iterator[dict[str, Truth]]:
+    """The modality "truth", where there are truth stores."""
+    with contextlib.ExitStack() as stack:
+        readers = [stack.enter_context(stores.read(path, kind="truth")) for path in paths]
+        yield {"truth": Truth(readers)} if readers else {}
+
+
 def resample(sequence: np.ndarray, n_frames: int, *, sampling: str = "linear") -> np.ndarray:
     """`(T', ...)` -> `(n_frames, ...)` over the whole length: interpolated, or the frames at the truncated positions.
 
@@ -96,6 +125,9 @@ class Data:
         if sampling not in SAMPLING:
             raise InputError(f"sampling: found '{sampling}', {nearest(sampling, SAMPLING)}")
         self.samples = samples.set_index("video_id", drop=False)
+        self._row_of = {video_id: row for row, video_id in enumerate(self.samples.index)}  # faster than pandas' own
+        self._difficulty = self.samples["difficulty"].to_numpy(dtype=np.float32)
+        self._judge_scores = _judge_scores(self.samples["judge_scores"])
         self.inputs, self.targets = inputs, targets
         self.n_frames, self.sampling, self.normalise = n_frames, sampling, normalise
         self.features_of: dict[str, str] = {}  # a control gives a video the features of another
@@ -107,26 +139,33 @@ class Data:
     def fit(self, training: Sequence[str]) -> Facts:
         """Take statistics and vocabularies from the training part; read in one pass, one video at a time."""
         targets = np.array([self.targets[video_id] for video_id in training])
-        self.scales["target"] = np.array([targets.mean(), targets.std() or 1.0]) if self.normalise else np.array([0.0, 1.0])
+        self.scales["target"] = (
+            np.array([targets.mean(), targets.std() or 1.0]) if self.normalise else np.array([0.0, 1.0])
+        )
         dims = {}
         for modality, features in self.inputs.items():
             moments = _moments(features.read(self.features_of.get(video_id, video_id)) for video_id in training)
             dims[modality] = moments.shape[1]
-            self.scales[f"input.{modality}"] = moments if self.normalise else np.stack([0 * moments[0], 1 + 0 * moments[0]])
+            self.scales[f"input.{modality}"] = (
+                moments if self.normalise else np.stack([0 * moments[0], 1 + 0 * moments[0]])
+            )
         rows = self.samples.loc[list(training)]
         scaled = self.scaled(targets)
-        self.facts = Facts(
+        facts = Facts(
             dims=dims,
             n_frames=self.n_frames,
             sub_actions=tuple(sorted({step["sub_action"] for steps in rows["steps"] for step in _steps(steps)})),
             action_types=tuple(sorted(rows["action_type"].dropna().unique())),
             target_range=(float(scaled.min()), float(scaled.max())),
         )
-        return self.facts
+        self.restore(facts, self.scales)
+        return facts
 
     def restore(self, facts: Facts, scales: Mapping[str, np.ndarray]) -> None:
-        """Put back what `fit` took in an earlier run."""
+        """Put back what `fit` took, now or in an earlier run."""
         self.facts, self.scales = facts, dict(scales)
+        number = {name: i for i, name in enumerate(facts.action_types)}
+        self._action_type = np.array([number.get(name, -1) for name in self.samples["action_type"]], dtype=np.int64)
 
     def scaled(self, targets: np.ndarray) -> np.ndarray:
         """Targets as the system is trained on them."""
@@ -143,19 +182,18 @@ class Data:
         import torch
 
         prepared = [self._prepared(video_id) for video_id in video_ids]
-        rows = self.samples.loc[list(video_ids)]
+        rows = [self._row_of[video_id] for video_id in video_ids]
         targets = np.array([self.targets[video_id] for video_id in video_ids], dtype=np.float64)
         targets = self.scaled(targets) if show_target else np.full(len(video_ids), np.nan)
-        number = {name: i for i, name in enumerate(self.facts.action_types)}
-        types = [number.get(name, -1) for name in rows["action_type"]]
+        judges = self._judge_scores
         return Clips(
             inputs={modality: torch.stack([clip[modality] for clip in prepared]) for modality in self.inputs},
             video_ids=tuple(video_ids),
             target=torch.tensor(targets, dtype=torch.float32),
-            difficulty=torch.tensor(rows["difficulty"].to_numpy(dtype=np.float32)),
-            action_type=torch.tensor(types),
+            difficulty=torch.from_numpy(self._difficulty[rows]),
+            action_type=torch.from_numpy(self._action_type[rows]),
             sub_action=torch.stack([clip["sub_action"] for clip in prepared]) if self.inputs else None,
-            judge_scores=_judge_scores(rows["judge_scores"]),
+            judge_scores=None if judges is None else torch.from_numpy(judges[rows]),
         )
 
     def pairs(self, queries: Sequence[str], exemplars: Sequence[str], *, show_target: bool = True) -> Pairs:
@@ -218,12 +256,11 @@ def _steps(steps: Any) -> Sequence[Mapping[str, Any]]:
     return () if steps is None or np.ndim(steps) == 0 else steps
 
 
-def _judge_scores(column: Iterable[Any]) -> Tensor | None:
-    """(B, J), NaN where a video has fewer judges; None where no video has any."""
-    import torch
-
+def _judge_scores(column: Iterable[Any]) -> np.ndarray | None:
+    """(N, J) float32, NaN where a video has fewer judges; None where no video has any."""
     lists = [() if scores is None or np.ndim(scores) == 0 else scores for scores in column]
     longest = max(map(len, lists), default=0)
     if longest == 0:
         return None
-    return torch.tensor([[*map(float, scores), *[float("nan")] * (longest - len(scores))] for scores in lists])
+    padded = [[*map(float, scores), *[np.nan] * (longest - len(scores))] for scores in lists]
+    return np.array(padded, dtype=np.float32)

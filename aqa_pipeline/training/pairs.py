@@ -71,13 +71,14 @@ def by_kinship(known: pd.DataFrame, training: Sequence[str]) -> Candidates:
     Nearest: same group and take-off direction, then number of somersaults, twists, position, difficulty (dive numbers);
     for other action types by difficulty alone; ties by id. The fallback is total: no query goes without.
     """
+    type_of, difficulty = known["action_type"].to_dict(), known["difficulty"].fillna(0.0).to_dict()
+    traits = {v: (dive_numbers.parse(type_of[v]), difficulty[v]) for v in known.index}
     of_type: dict[str, list[str]] = {}
     for video_id in training:
-        of_type.setdefault(known.at[video_id, "action_type"], []).append(video_id)
-    traits = {video_id: _traits(known.loc[video_id]) for video_id in known.index}
+        of_type.setdefault(type_of[video_id], []).append(video_id)
 
     def candidates(query: str) -> list[str]:
-        same = of_type.get(known.at[query, "action_type"], [])
+        same = of_type.get(type_of[query], [])
         if len(same) > ENOUGH:  # enough, also without the query itself
             return same
         same = [other for other in same if other != query]
@@ -114,11 +115,6 @@ def _candidates(known: pd.DataFrame, training: Sequence[str], exemplars: str) ->
     if exemplars == "any":
         return lambda query: training
     return (by_kinship if exemplars == "same_type" else by_difficulty)(known, training)
-
-
-def _traits(row: Any) -> tuple[Any, float]:
-    difficulty = float(row["difficulty"])
-    return dive_numbers.parse(row["action_type"]), 0.0 if np.isnan(difficulty) else difficulty
 
 
 def _distance(query: tuple[Any, float], other: tuple[Any, float]) -> tuple[float, ...]:
