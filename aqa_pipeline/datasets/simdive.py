@@ -17,54 +17,26 @@ from aqa_pipeline.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+simulated_by = ("simdive", "clips", "simulate_shard")  # its options are those of this function
+
 compose = times_difficulty
 execution = over_difficulty
 
 
-def annotation_files(
-    *,
-    folders: Sequence[Path | str],
-    seed: int | None = None,
-    n_dives: int | None = None,
-    width: int | None = None,
-    height: int | None = None,
-    fps: float | None = None,
-    aftermath: float | None = None,
-) -> list[Path]:
-    """One file a shard, in the `folders` that the simulate stage wrote; the other options are its own."""
+def annotation_files(*, folders: Sequence[Path | str]) -> list[Path]:
+    """One file a shard."""
     return [Path(folder) / "annotations.parquet" for folder in folders]
 
 
-def samples(
-    *,
-    folders: Sequence[Path | str],
-    seed: int | None = None,
-    n_dives: int | None = None,
-    width: int | None = None,
-    height: int | None = None,
-    fps: float | None = None,
-    aftermath: float | None = None,
-) -> pd.DataFrame:
-    """Samples of all shards.
-
-    Parameters
-    ----------
-    folders : one a shard, as the simulate stage wrote them
-    n_dives : how many dives they must hold together
-    seed, width, height, fps, aftermath : what the dives were drawn and filmed with; they stand in the configuration of
-        the data set, and the files do not depend on them here
-    """
+def samples(*, folders: Sequence[Path | str]) -> pd.DataFrame:
+    """Samples of all shards; `folders` are those that the simulate stage wrote."""
     import pandas as pd
 
     tables = [_read(path) for path in annotation_files(folders=folders)]
     if not tables:
         raise InputError("folders: found none, expected the folders of the simulate stage")
     filled = [table for table in tables if len(table)]  # with few dives a shard may be empty
-    where = Path(folders[0]).parent
-    table = finished(pd.concat(filled or tables, ignore_index=True), where)
-    if n_dives is not None and len(table) != n_dives:
-        raise InputError(f"{where}: found {len(table)} dives in {len(tables)} folders, expected {n_dives}")
-    return table
+    return finished(pd.concat(filled or tables, ignore_index=True), tables and Path(folders[0]).parent)
 
 
 def _read(path: Path) -> pd.DataFrame:

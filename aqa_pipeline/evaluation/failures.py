@@ -36,10 +36,10 @@ def collect(paths: Sequence[Path]) -> dict[str, OfDataset]:
     return found
 
 
-def check(found: Mapping[str, OfDataset], max_failed_fraction: Mapping[str, float]) -> None:
+def check(found: Mapping[str, OfDataset], limits: Mapping[str, float]) -> None:
     """InputError for the first data set that lost a larger share of its videos than it may."""
     for dataset, of in found.items():
-        limit = max_failed_fraction.get(dataset, 1.0)
+        limit = limits.get(dataset, 1.0)
         if len(of.failed) > limit * len(of.videos):
             video_id, [(stage, reason), *_] = min(of.failed.items())
             raise InputError(

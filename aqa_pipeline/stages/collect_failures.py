@@ -9,10 +9,10 @@ from aqa_pipeline.stages import Options, command_line
 VERSION = 1
 
 
-def collect_failures(store_files: list[Path], out: Path, *, max_failed_fraction: Options = {}) -> None:
-    """Gather the failures of all STORE_FILES (results/kind/dataset/...h5) into OUT, a CSV.
+def collect_failures(store_files: list[Path], *, out: Path, limits: Options = {}) -> None:
+    """Gather the failures of all STORE_FILES (results/kind/dataset/...h5) into a CSV.
 
-    max_failed_fraction says for each data set which share of its videos may be left out: '{"simdive": 0.05}'.
+    The limits say for each data set which share of its videos may be left out: '{"simdive": 0.05}'.
     """
     import pandas as pd
 
@@ -20,7 +20,7 @@ def collect_failures(store_files: list[Path], out: Path, *, max_failed_fraction:
     from aqa_pipeline.evaluation import failures
 
     found = failures.collect(store_files)
-    failures.check(found, max_failed_fraction)
+    failures.check(found, limits)
     with stores.replacing(out) as temporary:
         pd.DataFrame(failures.rows(found), columns=failures.COLUMNS).to_csv(temporary, index=False, lineterminator="\n")
 

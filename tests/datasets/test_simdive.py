@@ -49,13 +49,6 @@ def test_a_dive_in_two_shards_is_named(tmp_path):
         simdive.samples(folders=folders)
 
 
-def test_missing_dives_are_counted(tmp_path):
-    folders = [annotations(tmp_path / "0000", "a", "b"), annotations(tmp_path / "0001")]
-    assert len(simdive.samples(folders=folders, n_dives=2, seed=1)) == 2
-    with pytest.raises(InputError, match="found 2 dives in 2 folders, expected 3"):
-        simdive.samples(folders=folders, n_dives=3)
-
-
 def test_a_score_that_is_none_is_named(tmp_path):
     with pytest.raises(InputError, match="video 'a' has no finite score"):
         simdive.samples(folders=[annotations(tmp_path / "0000", "a", score=np.nan)])

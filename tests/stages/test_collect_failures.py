@@ -32,14 +32,14 @@ def test_failures_of_every_stage_once(store, tmp_path):
         store("frames/dives/0001.h5", "fghij"),
         store("keypoints/walks/given.given/0000.h5", "xy"),
     ]
-    collect_failures(paths, tmp_path / "failures.csv", max_failed_fraction={"dives": 0.2, "walks": 0.0})
+    collect_failures(paths, out=tmp_path / "failures.csv", limits={"dives": 0.2, "walks": 0.0})
     table = pd.read_csv(tmp_path / "failures.csv")
     assert list(table.columns) == ["dataset", "video_id", "stage", "reason"]
     assert table.to_numpy().tolist() == [["dives", "a", *EMPTY], ["dives", "b", *NOBODY]]
 
 
 def test_none_is_a_table_without_rows(store, tmp_path):
-    collect_failures([store("frames/dives/0000.h5", "ab")], tmp_path / "failures.csv")
+    collect_failures([store("frames/dives/0000.h5", "ab")], out=tmp_path / "failures.csv")
     assert pd.read_csv(tmp_path / "failures.csv").empty
 
 
@@ -53,10 +53,10 @@ def test_too_many_stop_the_run(store, tmp_path):
         r"the first is 'a', extract_frames: the file is empty"
     )
     with pytest.raises(InputError, match=message):
-        collect_failures(paths, tmp_path / "failures.csv", max_failed_fraction={"dives": 0.25})
+        collect_failures(paths, out=tmp_path / "failures.csv", limits={"dives": 0.25})
     assert not (tmp_path / "failures.csv").exists()
 
 
 def test_a_path_that_tells_no_kind_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"expected .../kind/dataset/"):
-        collect_failures([tmp_path / "frames" / "0000.h5"], tmp_path / "failures.csv")
+        collect_failures([tmp_path / "frames" / "0000.h5"], out=tmp_path / "failures.csv")
