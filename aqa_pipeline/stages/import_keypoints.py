@@ -1,37 +1,37 @@
-"""Take over keypoints that a data set brings along, for one shard of videos."""
+"""Import the keypoints that a data set brings with it, instead of estimating them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from aqa_pipeline import keypoint_sets, plugins, stores
-from aqa_pipeline.errors import InputError
-from aqa_pipeline.stages import Options, command_line, made_by
+from aqa_pipeline import plugins, stores
+from aqa_pipeline.stages import Options, command_line, each_video, made_by
 
 VERSION = 1
 
 
 def import_keypoints(samples: Path, out: Path, *, adapter: str, options: Options = {}) -> None:
-    """Write the keypoints of the videos of SAMPLES (one shard) to OUT; the data set reads them."""
+    """Write the keypoints of the videos in SAMPLES (one shard) to OUT.
+
+    A data set that brings its own hands them out; otherwise each sample's path is a keypoint file (npz, csv or json).
+    """
     import pandas as pd
 
+    from aqa_pipeline.pose import precomputed
+
+    table = pd.read_parquet(samples).set_index("video_id")
     dataset = plugins.load("datasets", adapter)
-    if not hasattr(dataset, "keypoints"):
-        raise InputError(f"datasets.{adapter}: brings no keypoints, expected `starts_at: videos` or another data set")
-    wanted = set(pd.read_parquet(samples, columns=["video_id"])["video_id"])
     made = made_by("import_keypoints", adapter=adapter, options=options)
     with stores.write(out, kind="keypoints", version=VERSION, made_by=made) as store:
-        for video_id, keypoints, facts in dataset.keypoints(wanted, **options):
-            known = keypoint_sets.get(facts["keypoint_set"])
-            expected = (len(known), known.dimensions + 1)
-            if keypoints.ndim != 3 or keypoints.shape[1:] != expected:
-                store.fail(
-                    video_id,
-                    "import_keypoints",
-                    f"keypoints {keypoints.shape}, expected (T, {expected[0]}, {expected[1]})",
-                )
-            else:
-                store.put(video_id, {"keypoints": keypoints}, **facts)
+        if not hasattr(dataset, "keypoints"):
+            each_video(table.index, store, "import_keypoints", lambda video: precomputed.of_sample(table.loc[video]))
+            return
+        missing = set(table.index)
+        for video_id, keypoints, facts in dataset.keypoints(set(table.index), **options):
+            store.put(video_id, {"keypoints": keypoints}, **facts)
+            missing.discard(video_id)
+        for video_id in sorted(missing):
+            store.fail(video_id, "import_keypoints", f"{adapter}: brings no keypoints of '{video_id}'")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,241 @@
+"""Keypoints from files that another estimator wrote: npz, csv or json, never a pickle. Nothing is estimated here.
+
+npz   `keypoints` (T, K, C); optional `fps` and `keypoint_set`
+csv   a row a point: `frame` (from 0), `keypoint` (name, or number from 0), `x`, `y`, with three dimensions `z`, and
+      optional `confidence`; points without a row, or with an empty x, were not found
+json  `{"keypoint_set": ..., "fps": ..., "keypoints": [[[x, y, confidence], ...], ...]}`, or what mmpose's inferencer
+      saves for a video, `{"instance_info": [{"instances": [{"keypoints": ..., "keypoint_scores": ...}]}]}` with an
+      entry a frame, of which the most confident person of each frame is taken
+
+C is the two or three coordinates of the keypoint set, pixels or metres, and a confidence, which is 1 where it is
+missing.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aqa_pipeline import keypoint_sets
+from aqa_pipeline.errors import InputError, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LONGEST = 100_000  # frames: more than an hour at 25 a second; a frame number beyond it is a mistake
+
+_SET_OF_COUNT = {17: "coco_17", 133: "coco_wholebody_133"}  # 16 and 18 points are ordered in more than one way
+
+
+def of_sample(sample: pd.Series) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Arrays and facts of one sample for a keypoint store, cut to its first and last frame.
+
+    Raises
+    ------
+    InputError
+        The file cannot be used, or nothing says how many frames a second it has.
+    """
+    keypoints, facts = read(Path(sample["path"]), keypoint_set=_given(sample, "keypoint_set"))
+    facts.setdefault("fps", _given(sample, "fps"))
+    if facts["fps"] is None:
+        raise InputError(f"{sample['path']}: says no frames a second, expected them in the file or the samples' fps")
+    first, last = _given(sample, "first_frame") or 0, _given(sample, "last_frame")
+    last = len(keypoints) - 1 if last is None else last
+    if not first <= last < len(keypoints):
+        raise InputError(f"{sample['path']}: has {len(keypoints)} frames, expected frames {first} to {last}")
+    return {"keypoints": keypoints[first : last + 1]}, facts
+
+
+def read(path: Path, *, keypoint_set: str | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+    """Keypoints of a file and what it says of them.
+
+    Parameters
+    ----------
+    path : npz, csv or json
+    keypoint_set : what the points are, where the file does not say it; 17 and 133 points are taken for those of COCO
+
+    Returns
+    -------
+    keypoints : (T, K, 3 or 4) float32, coordinates and confidence; NaN where a point was not found
+    facts : `keypoint_set`, and `fps` where the file says it
+
+    Raises
+    ------
+    InputError
+        Names the file, and the row where there are rows.
+    """
+    readers = {".npz": _read_npz, ".csv": _read_csv, ".json": _read_json}
+    if path.suffix.lower() not in readers:
+        raise InputError(f"{path}: found '{path.suffix}', expected a keypoint file: {', '.join(readers)}")
+    if not path.is_file():
+        raise InputError(f"{path}: no such keypoint file")
+    raw, said = readers[path.suffix.lower()](path, keypoint_set)
+    name = said.get("keypoint_set") or keypoint_set or _SET_OF_COUNT.get(raw.shape[1] if raw.ndim == 3 else 0)
+    if name is None:
+        raise InputError(f"{path}: keypoints of shape {raw.shape} and no keypoint_set, expected its name")
+    facts: dict[str, Any] = {"keypoint_set": name}
+    if said.get("fps") is not None:
+        facts["fps"] = _rate(path, said["fps"])
+    return _with_confidence(path, raw, keypoint_sets.get(name)), facts
+
+
+def _with_confidence(path: Path, raw: np.ndarray, points: keypoint_sets.KeypointSet) -> np.ndarray:
+    """(T, K, dimensions + 1) float32 with whole rows of NaN where any number is missing."""
+    c = points.dimensions
+    if raw.ndim != 3 or raw.shape[0] == 0 or raw.shape[1] != len(points) or raw.shape[2] not in (c, c + 1):
+        raise InputError(
+            f"{path}: keypoints of shape {raw.shape}, expected (T, {len(points)}, {c} or {c + 1}) for {points.name}"
+        )
+    if raw.shape[2] == c:
+        raw = np.concatenate([raw, np.ones((*raw.shape[:2], 1))], axis=2)
+    with np.errstate(over="ignore"):
+        keypoints = raw.astype(np.float32)
+    if np.isinf(keypoints).any():
+        raise InputError(f"{path}: {int(np.isinf(keypoints).sum())} numbers are infinite, expected coordinates")
+    keypoints[np.isnan(keypoints).any(axis=2)] = np.nan
+    if np.isnan(keypoints).all():
+        raise InputError(f"{path}: no point was found in any frame")
+    return keypoints
+
+
+def _read_npz(path: Path, _: str | None) -> tuple[np.ndarray, dict[str, Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except Exception as error:  # zip, zlib, header and pickle errors differ from version to version
+        raise InputError(f"{path}: cannot be read as an npz file without pickles ({_first_line(error)})") from error
+    if "keypoints" not in arrays:
+        raise InputError(f"{path}: no array 'keypoints', {nearest('keypoints', arrays)}")
+    said = {name: arrays[name].item() for name in ("fps", "keypoint_set") if name in arrays and arrays[name].size == 1}
+    return _numbers(path, arrays["keypoints"]), said
+
+
+def _read_json(path: Path, _: str | None) -> tuple[np.ndarray, dict[str, Any]]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({_first_line(error)})") from error
+    if isinstance(found, dict) and "keypoints" in found:
+        said = {name: found.get(name) for name in ("fps", "keypoint_set")}
+        if not isinstance(said["keypoint_set"], str | None):
+            raise InputError(f"{path}: keypoint_set {said['keypoint_set']!r}, expected a name")
+        return _numbers(path, found["keypoints"]), said
+    if isinstance(found, dict) and isinstance(found.get("instance_info"), list):
+        return _of_mmpose(path, found["instance_info"]), {}
+    raise InputError(f"{path}: found neither 'keypoints' nor 'instance_info', expected one of them")
+
+
+def _of_mmpose(path: Path, frames: list[Any]) -> np.ndarray:
+    """The most confident person of every frame; frames without one are NaN."""
+    people = [_most_confident(path, number, frame) for number, frame in enumerate(frames)]
+    shapes = {person.shape for person in people if person is not None}
+    if len(shapes) != 1:
+        raise InputError(f"{path}: people with keypoints of {sorted(shapes) or 'no'} shapes, expected one shape")
+    nobody = np.full(shapes.pop(), np.nan)
+    return np.stack([nobody if person is None else person for person in people])
+
+
+def _most_confident(path: Path, number: int, frame: Any) -> np.ndarray | None:
+    best, best_score = None, -math.inf
+    people = frame.get("instances") if isinstance(frame, Mapping) else None
+    if not isinstance(people, list):
+        raise InputError(f"{path}: frame {number}: no list 'instances', expected the people of the frame")
+    for person in people:
+        if not isinstance(person, Mapping) or not {"keypoints", "keypoint_scores"} <= set(person):
+            raise InputError(f"{path}: frame {number}: a person without keypoints and keypoint_scores")
+        points, scores = _numbers(path, person["keypoints"]), _numbers(path, person["keypoint_scores"])
+        if points.ndim != 2 or scores.shape != points.shape[:1]:
+            raise InputError(
+                f"{path}: frame {number}: keypoints {points.shape} and keypoint_scores {scores.shape} do not fit"
+            )
+        if scores.size and scores.mean() > best_score:
+            best, best_score = np.concatenate([points, scores[:, None]], axis=1), scores.mean()
+    return best
+
+
+def _read_csv(path: Path, keypoint_set: str | None) -> tuple[np.ndarray, dict[str, Any]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            lines = list(csv.reader(file, strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read as CSV ({_first_line(error)})") from None
+    header = [cell.strip() for cell in lines[0]] if lines else []
+    for column in ("frame", "keypoint", "x", "y"):
+        if header.count(column) != 1:
+            raise InputError(f"{path}: row 1: found {header}, expected one column '{column}'")
+    names = keypoint_sets.get(keypoint_set).names if keypoint_set else ()
+    values = [column for column in ("x", "y", "z", "confidence") if column in header]
+    points: dict[tuple[int, int], list[float]] = {}
+    for number, cells in enumerate(lines[1:], start=2):
+        if not any(cells):
+            continue
+        if len(cells) != len(header):
+            raise InputError(f"{path}: row {number}: found {len(cells)} cells, expected {len(header)}")
+        row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
+        place = (_index(path, number, "frame", row["frame"]), _index(path, number, "keypoint", row["keypoint"], names))
+        if place in points:
+            raise InputError(f"{path}: row {number}: keypoint '{row['keypoint']}' stands twice in frame {place[0]}")
+        points[place] = [_coordinate(path, number, column, row[column]) for column in values]
+    if not points:
+        raise InputError(f"{path}: holds no point, expected at least one row")
+    last = max(k for _, k in points)
+    n_points = len(names) or last + 1
+    if not names and n_points not in _SET_OF_COUNT:
+        raise InputError(f"{path}: keypoints 0 to {last} and no keypoint_set, expected its name")
+    if last >= n_points:
+        raise InputError(f"{path}: keypoint {last}, expected 0 to {n_points - 1}")
+    array = np.full((1 + max(t for t, _ in points), n_points, len(values)), np.nan)
+    for place, point in points.items():
+        array[place] = point
+    return array, {}
+
+
+def _index(path: Path, row: int, column: str, text: str, names: tuple[str, ...] = ()) -> int:
+    if text in names:
+        return names.index(text)
+    if text.isascii() and text.isdigit() and len(text) < 8 and int(text) < LONGEST:
+        return int(text)
+    expected = nearest(text, names) if names else "expected a whole number from 0"
+    raise InputError(f"{path}: row {row}, column {column}: found {text!r}, {expected}")
+
+
+def _coordinate(path: Path, row: int, column: str, text: str) -> float:
+    if not text:
+        return math.nan
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"{path}: row {row}, column {column}: found {text!r}, expected a number") from None
+
+
+def _numbers(path: Path, values: Any) -> np.ndarray:
+    try:
+        if getattr(values, "dtype", np.dtype(float)).kind not in "fiub":
+            raise TypeError(f"values of type {values.dtype}")
+        return np.array(values, dtype=float)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise InputError(f"{path}: keypoints are no even array of numbers ({_first_line(error)})") from error
+
+
+def _rate(path: Path, value: Any) -> float:
+    if isinstance(value, int | float) and 0 < value < 1e6:
+        return float(value)
+    raise InputError(f"{path}: fps {value!r}, expected a number above 0")
+
+
+def _given(sample: Any, column: str) -> Any:
+    """A value of a sample, None where the column or the value is missing."""
+    import pandas as pd
+
+    value = sample.get(column)
+    return None if pd.isna(value) else value
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -1,0 +1,33 @@
+"""Part the videos of a data set into training, validation and test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aqa_pipeline import plugins, stores
+from aqa_pipeline.stages import Options, command_line
+
+VERSION = 1
+
+
+def make_folds(
+    samples: Path,
+    out: Path,
+    *,
+    protocol: str,
+    n_folds: int = 1,
+    validation: float = 0.0,
+    seed: int = 0,
+    options: Options = {},
+) -> None:
+    """Write the folds of SAMPLES under a protocol to OUT: video_id, fold, part."""
+    import pandas as pd
+
+    folds = plugins.load("protocols", protocol).folds
+    table = folds(pd.read_parquet(samples), n_folds=n_folds, validation=validation, seed=seed, **options)
+    with stores.replacing(out) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+if __name__ == "__main__":
+    command_line(make_folds)
