@@ -16,7 +16,6 @@ include: "workflow/rules/poses.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
-include: "workflow/rules/pictures.smk"
 
 
 localrules:
@@ -28,5 +27,3 @@ rule all:
     input:
         "results/tables.csv",
         "results/failures.csv",
-        quality_files(),
-        picture_files(),

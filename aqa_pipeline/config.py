@@ -92,6 +92,15 @@ class Training(Strict):
     warm_up: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
     schedule: Literal["cosine", "constant"] = "cosine"
     clip: float = Field(1.0, ge=0, description="largest norm of the gradient; 0 for none")
+    average: float = Field(0.0, ge=0, lt=1, description="decay of the running mean of the weights that is kept; 0: none")
+
+
+class Clips(Strict):
+    """How the feature sequence of a video becomes the input of a network."""
+
+    n_frames: int = Field(32, ge=0, description="length that every sequence is brought to; 0 keeps it")
+    sampling: Literal["linear", "nearest"] = Field("linear", description="nearest: FineDiving's truncated positions")
+    normalise: bool = Field(True, description="mean 0 and sd 1 by the training part, inputs and target")
 
 
 class Variant(PluginBlock):
@@ -103,6 +112,7 @@ class Variant(PluginBlock):
     )
     exemplars: Exemplars | None = None
     training: Training = Training()
+    clips: Clips = Clips()
     selection: Literal["last", "validation", "test"] = Field("last", description="which epoch is kept")
     control: Literal["none", "permute_inputs", "permute_labels"] = Field("none", description="a run that must fail")
     seeds: list[int] = Field([0], min_length=1)

@@ -28,9 +28,7 @@ def paint_near_deck(canvas: Canvas, venue: Venue) -> None:
     """The deck at the diver's back, on which the tower or the boards stand."""
     canvas.box((-40.0, -0.6, -venue.pool_width), (EDGE, 0.25, 60.0), venue.deck)
     for x in np.arange(EDGE - 1, -14, -1.0):
-        canvas.line(
-            canvas.camera.stage([(x, 0.25, -venue.pool_width), (x, 0.25, 20)]), shaded(venue.deck, 1.03), 0.02
-        )
+        canvas.line(canvas.camera.stage([(x, 0.25, -venue.pool_width), (x, 0.25, 20)]), shaded(venue.deck, 1.03), 0.02)
 
 
 def paint_tower(canvas: Canvas, venue: Venue, *, height: float) -> None:
@@ -56,9 +54,7 @@ def paint_springboards(canvas: Canvas, venue: Venue, rng: np.random.Generator, *
     for place in range(int(rng.integers(2, 4)), 0, -1):
         z, level = -2.6 * place, float(rng.choice([1.0, 3.0]))
         canvas.box((-8, 0.0, z - 0.4), (-3.8, level - 0.35, z + 0.4), stand)
-        canvas.box(
-            (-_LENGTH, level - 0.07, z - 0.25), (0.0, level, z + 0.25), mixed(BOARD, venue.accent, 0.15)
-        )
+        canvas.box((-_LENGTH, level - 0.07, z - 0.25), (0.0, level, z + 0.25), mixed(BOARD, venue.accent, 0.15))
         _rail(canvas, level, -2.6, z=z - 0.35)
     canvas.box((-8, 0.0, -0.45), (_FULCRUM - 0.5, height - 0.4, 0.45), stand)
     canvas.box((_FULCRUM - 0.25, height - 0.5, -0.3), (_FULCRUM + 0.25, height - 0.08, 0.3), (70, 74, 82))

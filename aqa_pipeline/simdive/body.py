@@ -162,9 +162,7 @@ def _masses(n: dict[str, float]) -> list[tuple[landmarks.Point, float]]:
         ("chest", 0.85 * n["chest"], 0.167),
     )
     for segment, y, share in rings:
-        masses += [
-            ((segment, (x, y, z)), share / 4) for x, z in ((0.09, 0), (-0.09, 0), (0, 0.12), (0, -0.12))
-        ]
+        masses += [((segment, (x, y, z)), share / 4) for x, z in ((0.09, 0), (-0.09, 0), (0, 0.12), (0, -0.12))]
     limbs = (
         ("arm", 0.436, 0.32, 0.028),
         ("forearm", 0.43, 0.30, 0.016),
@@ -175,8 +173,7 @@ def _masses(n: dict[str, float]) -> list[tuple[landmarks.Point, float]]:
     for side in "rl":
         for name, centre, gyration, share in limbs:
             masses += [
-                ((f"{side}_{name}", (0, -c * n[name], 0)), share / 2)
-                for c in (centre - gyration, centre + gyration)
+                ((f"{side}_{name}", (0, -c * n[name], 0)), share / 2) for c in (centre - gyration, centre + gyration)
             ]
         masses += [((f"{side}_foot", (x * n["foot"], -0.02, 0)), 0.0145 / 2) for x in (-0.1, 0.6)]
     return masses
@@ -229,9 +226,7 @@ def _segments(n: dict[str, float], angles: np.ndarray) -> tuple[np.ndarray, np.n
     return turns, origins
 
 
-def _arm(
-    n: dict, a: dict, side: str, s: int, shoulder: np.ndarray, turns: np.ndarray, origins: np.ndarray
-) -> tuple:
+def _arm(n: dict, a: dict, side: str, s: int, shoulder: np.ndarray, turns: np.ndarray, origins: np.ndarray) -> tuple:
     """Rotations of upper arm and forearm in the chest frame: free arms, blended with hands that hold the shanks."""
     flexion = a[f"shoulder_{side}"]
     upper = _direction(flexion, a[f"lift_{side}"], s)

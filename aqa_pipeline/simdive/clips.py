@@ -36,9 +36,7 @@ class Clip:
 
     frames: np.ndarray  # (T, H, W, 3) uint8 RGB
     boxes: np.ndarray  # (T, 4) float32 x1 y1 x2 y2 of the visible body, pixels; NaN where it is hidden
-    keypoints: (
-        np.ndarray
-    )  # (T, 133, 3) float32 x, y, 2 visible / 1 hidden / 0 under water or out of the picture
+    keypoints: np.ndarray  # (T, 133, 3) float32 x, y, 2 visible / 1 hidden / 0 under water or out of the picture
     masks: np.ndarray  # (T, H, W) bool, the visible body
     phases: np.ndarray  # (T,) int, number of the sub-action in annotation["steps"]
     times: np.ndarray  # (T,) seconds
@@ -216,9 +214,7 @@ def write_video(path: Path, frames: np.ndarray, *, fps: float) -> None:
 
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(
-        f".{path.stem}.{os.getpid()}.part{path.suffix}"
-    )  # the suffix names the container
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")  # the suffix names the container
     height, width = frames.shape[1:3]
     writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*"mp4v"), fps, (width, height))
     try:

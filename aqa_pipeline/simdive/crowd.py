@@ -88,9 +88,7 @@ def _wall(canvas: Canvas, venue: Venue, rng: np.random.Generator, *, bottom: flo
         canvas.line(np.array([(left, bottom), (left, bottom + height)]), shaded(colour, 0.85), 0.04)
     if rng.uniform() < 0.6:
         left = rng.uniform(canvas.low[0], canvas.high[0] - 2)
-        canvas.text(
-            venue.words, left, bottom + 0.3 * height, 0.35 * height, mixed(colour, (255, 255, 255), 0.7)
-        )
+        canvas.text(venue.words, left, bottom + 0.3 * height, 0.35 * height, mixed(colour, (255, 255, 255), 0.7))
     canvas.band(bottom + height - 0.06, bottom + height, shaded(colour, 0.5))
     return bottom + height
 
@@ -131,13 +129,9 @@ def _row(canvas: Canvas, venue: Venue, rng: np.random.Generator, *, bottom: floa
     for (x, y), cloth, head in zip(np.round(pixels).astype(int).tolist(), clothes, heads, strict=True):
         hair, skin = _HEADS[head]
         shoulders, lap = (x, y - round(0.42 * unit)), (x, y - round(0.05 * unit))
-        cv2.line(
-            canvas.pixels, shoulders, lap, cloth, max(2, round(0.42 * unit))
-        )  # a thick line has round ends
+        cv2.line(canvas.pixels, shoulders, lap, cloth, max(2, round(0.42 * unit)))  # a thick line has round ends
         cv2.circle(canvas.pixels, (x, y - round(0.76 * unit)), radius, shaded(hair, venue.dimness), -1)
-        cv2.circle(
-            canvas.pixels, (x, y - round(0.70 * unit)), max(1, radius - 1), shaded(skin, venue.dimness), -1
-        )
+        cv2.circle(canvas.pixels, (x, y - round(0.70 * unit)), max(1, radius - 1), shaded(skin, venue.dimness), -1)
 
 
 def _clothes(rng: np.random.Generator, count: int, dimness: float) -> list[tuple[float, float, float]]:

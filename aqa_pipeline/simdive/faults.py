@@ -18,9 +18,7 @@ class Faults:
     """Zero is perfect. Degrees unless stated; signed where direction has a meaning."""
 
     lean: float = 0.0  # body line at take-off, + falls away from the board, - towards it
-    distance: float = (
-        0.0  # metres along x by which the dive passes farther from (+) or nearer to (-) the board
-    )
+    distance: float = 0.0  # metres along x by which the dive passes farther from (+) or nearer to (-) the board
     knees: float = 0.0  # knees bent in a pike or in a straight twist; not counted in a tuck
     legs_apart: float = 0.0  # angle between the legs in flight
     loose: float = 0.0  # the hips stay that much more open in the position

@@ -32,9 +32,7 @@ class Truth:
     """What is true of one frame; H, W its size."""
 
     box: np.ndarray  # (4,) float32 x1 y1 x2 y2 of the visible body, pixels; NaN where none is visible
-    keypoints: (
-        np.ndarray
-    )  # (133, 3) float32 x, y and UNSEEN (under water, out of the picture), HIDDEN or VISIBLE
+    keypoints: np.ndarray  # (133, 3) float32 x, y and UNSEEN (under water, out of the picture), HIDDEN or VISIBLE
     mask: np.ndarray  # (H, W) bool, the visible body
     time: float  # seconds from the clip's start
 
@@ -185,9 +183,7 @@ def _targets(performance: Performance, camera: Camera, times: np.ndarray) -> np.
 
 def _splash(performance: Performance, rng: np.random.Generator) -> Splash:
     """The splash of a performance: along the line on which its body meets the water."""
-    times = np.linspace(
-        performance.entry_time, max(performance.submerged_time, performance.entry_time + 0.05), 12
-    )
+    times = np.linspace(performance.entry_time, max(performance.submerged_time, performance.entry_time + 0.05), 12)
     body = performance.keypoints(times)[:, :23]
     near = np.exp(-((body[..., 1] / 0.15) ** 2)) + 1e-6
     places = (body[..., [0, 2]] * near[..., None]).sum(axis=1) / near.sum(axis=1)[:, None]

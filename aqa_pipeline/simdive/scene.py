@@ -59,9 +59,7 @@ class Scene:
             boards.springboard(self.camera, height=self.height, tip=tip), (1.0, 0.7), strict=True
         ):
             corners = np.round(self.camera.pixels(outline, centre)[:, :2] * 16).astype(np.int32)
-            tinted = tuple(
-                float(c) for c in np.minimum(np.multiply(shaded(colour, light), self.venue.tint), 255)
-            )
+            tinted = tuple(float(c) for c in np.minimum(np.multiply(shaded(colour, light), self.venue.tint), 255))
             cv2.fillPoly(frame, [corners], tinted, lineType=cv2.LINE_AA, shift=4)
 
 

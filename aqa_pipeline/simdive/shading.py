@@ -9,9 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_STEPS = np.float32(
-    64
-)  # steps of depth a pixel, and the most capsules a body may have: both share one float32
+_STEPS = np.float32(64)  # steps of depth a pixel, and the most capsules a body may have: both share one float32
 _EMPTY = np.float32(-1e9)
 
 
@@ -142,9 +140,7 @@ def shade(buffer: Buffer, albedo: np.ndarray, light: Light, *, softness: float) 
     length = np.sqrt(gx * gx + gy * gy + 1)
     lx, ly, lz = np.array(light.direction, np.float32) / np.float32(np.linalg.norm(light.direction))
     lambert = np.maximum((lz - gx * lx - gy * ly) / length, 0)
-    hollow = np.clip(
-        (_spread(flat, weight, 5 * softness) - depth) * np.float32(0.35 / max(softness, 0.6) / 4), 0, 0.5
-    )
+    hollow = np.clip((_spread(flat, weight, 5 * softness) - depth) * np.float32(0.35 / max(softness, 0.6) / 4), 0, 0.5)
     brightness = (light.ambient * (1 + 0.25 * gy / length) + light.direct * lambert) * (1 - hollow)
     halfway = np.array([lx, ly, lz + 1], np.float32) / np.float32(np.sqrt(2 + 2 * lz))
     shine = np.maximum((halfway[2] - gx * halfway[0] - gy * halfway[1]) / length, 0)

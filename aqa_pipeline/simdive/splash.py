@@ -54,9 +54,7 @@ class Splash:
         where = [np.interp(meets, self._times, column) for column in self._places.T]
         self._from = np.stack([where[0], np.zeros(count), where[1]], axis=1) + ring[:, None] * heading
         self._speed = out[:, None] * heading + up[:, None] * [0, 1, 0]
-        self._speed[:, 0] += (
-            speed[0] * (0.2 + 0.4 * size) * rng.uniform(0.2, 1.0, count)
-        )  # water follows the fall
+        self._speed[:, 0] += speed[0] * (0.2 + 0.4 * size) * rng.uniform(0.2, 1.0, count)  # water follows the fall
         self._mass = rng.gamma(1.2, 0.7, count)
 
     def positions(self, time: float) -> tuple[np.ndarray, np.ndarray]:

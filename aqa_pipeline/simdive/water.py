@@ -35,9 +35,7 @@ def _lanes(canvas: Canvas, venue: Venue, rng: np.random.Generator) -> None:
     """Dark lines on the floor that run away from the camera."""
     colour, far = mixed(venue.lanes, venue.water, 0.25), -venue.pool_width
     for x in np.arange(-12 + rng.uniform(0, 2.5), 25, 2.5):
-        canvas.polygon(
-            canvas.camera.stage([(x, 0, far), (x + 0.28, 0, far), (x + 0.28, 0, 20), (x, 0, 20)]), colour
-        )
+        canvas.polygon(canvas.camera.stage([(x, 0, far), (x + 0.28, 0, far), (x + 0.28, 0, 20), (x, 0, 20)]), colour)
 
 
 def _mirror(canvas: Canvas, top: int) -> None:
@@ -69,9 +67,7 @@ def _waves(rng: np.random.Generator, h: int, w: int, *, across: float, along: fl
     """Smooth noise (h, w) float32 of unit spread, longer in x than in y."""
     import cv2
 
-    step = max(
-        1, int(along)
-    )  # made coarse and enlarged: blurring at full size costs more than the rest of the pool
+    step = max(1, int(along))  # made coarse and enlarged: blurring at full size costs more than the rest of the pool
     coarse = rng.normal(size=(h // step + 4, max(4, int(w * along / across) // step + 4))).astype(np.float32)
     coarse = cv2.GaussianBlur(coarse, (0, 0), 0.8)
     waves = cv2.resize(coarse, (w, h), interpolation=cv2.INTER_CUBIC)

@@ -110,9 +110,7 @@ def test_another_seed_another_picture(shard, tmp_path):
 def test_shards_divide_the_dives(shard, tmp_path):
     videos, _, table = shard
     parts = [
-        clips.simulate_shard(
-            tmp_path / str(i), tmp_path / f"{i}.h5", seed=3, n_dives=2, shard=i, n_shards=2, **SMALL
-        )
+        clips.simulate_shard(tmp_path / str(i), tmp_path / f"{i}.h5", seed=3, n_dives=2, shard=i, n_shards=2, **SMALL)
         for i in range(2)
     ]
     for number, part in enumerate(parts):
@@ -126,9 +124,7 @@ def test_shards_divide_the_dives(shard, tmp_path):
 
 def test_an_empty_shard_has_the_same_columns(tmp_path):
     empty = next(i for i in range(5) if i != shard_of("dive_00000", 5))
-    table = clips.simulate_shard(
-        tmp_path / "v", tmp_path / "t.h5", n_dives=1, shard=empty, n_shards=5, **SMALL
-    )
+    table = clips.simulate_shard(tmp_path / "v", tmp_path / "t.h5", n_dives=1, shard=empty, n_shards=5, **SMALL)
     read = pd.read_parquet(tmp_path / "v" / "annotations.parquet")
     assert len(table) == len(read) == 0
     assert "judge_scores" in read.columns

@@ -88,9 +88,7 @@ def test_water_hides_the_body(crew, shots):
     assert np.isnan(truth.box).all()
     assert not truth.mask.any()
     assert (truth.keypoints[:, 2] == UNSEEN).all()
-    halfway = [
-        s for s in shots if crew.performance.entry_time + 0.03 < s[1].time < crew.performance.submerged_time
-    ]
+    halfway = [s for s in shots if crew.performance.entry_time + 0.03 < s[1].time < crew.performance.submerged_time]
     for _, truth in halfway:
         under = crew.performance.figure(truth.time).keypoints[:, 1] < 0
         assert (truth.keypoints[under, 2] == UNSEEN).all()

@@ -77,9 +77,7 @@ def test_the_springboard_bends_at_its_tip():
 
 def test_light_plays_on_the_water_alone():
     pool = scene(board="springboard", height=3.0, low=0.0)
-    centre = np.array(
-        [0.5, pool.venue.pool_width * np.sin(0.15)]
-    )  # the far edge in the middle of the picture
+    centre = np.array([0.5, pool.venue.pool_width * np.sin(0.15)])  # the far edge in the middle of the picture
     one, other = (pool.background(centre, sweep=np.zeros(2), time=time) for time in (0.0, 0.4))
     shore = 27
     np.testing.assert_array_equal(one[:shore], other[:shore])

@@ -18,9 +18,7 @@ def stack(*bodies):
 
 def test_a_ball_by_hand():
     buffer = rasterise(*stack(ball(40, 30, 5, 8)), **SIZE)
-    assert buffer.coverage.sum() == pytest.approx(
-        np.pi * 64, rel=0.01
-    )  # edges are anti-aliased, so areas are right
+    assert buffer.coverage.sum() == pytest.approx(np.pi * 64, rel=0.01)  # edges are anti-aliased, so areas are right
     assert buffer.depth[0, 30 - buffer.top, 40 - buffer.left] == pytest.approx(5 + 8, abs=1 / 32)
     assert buffer.depth[0, 30 - buffer.top, 44 - buffer.left] == pytest.approx(5 + np.sqrt(48), abs=1 / 32)
 
@@ -58,9 +56,7 @@ def test_bodies_beyond_the_picture():
     assert rasterise(*stack(ball(-40, 30, 0, 8)), **SIZE) is None
     buffer = rasterise(*stack(ball(0, 30, 0, 8)), **SIZE)  # half of it inside
     assert buffer.left == 0
-    assert buffer.coverage.sum() == pytest.approx(
-        np.pi * 32 + 8, rel=0.03
-    )  # the middle column is inside whole
+    assert buffer.coverage.sum() == pytest.approx(np.pi * 32 + 8, rel=0.03)  # the middle column is inside whole
 
 
 @pytest.mark.parametrize(("direction", "brighter"), [((0, -1, 0.3), "top"), ((1, 0, 0.3), "right")])
@@ -77,9 +73,7 @@ def test_light_comes_from_where_it_is(direction, brighter):
 
 def test_wet_skin_shines():
     buffer = rasterise(*stack(ball(40, 30, 0, 12)), **SIZE)
-    dull, wet = (
-        shade(buffer, np.array([[90.0] * 3]), Light(gloss=gloss), softness=1.0) for gloss in (0.0, 0.3)
-    )
+    dull, wet = (shade(buffer, np.array([[90.0] * 3]), Light(gloss=gloss), softness=1.0) for gloss in (0.0, 0.3))
     solid = buffer.coverage[0] > 0.9
     assert (wet - dull)[0][solid].max() == pytest.approx(255 * 0.3, rel=0.05)
     assert np.median((wet - dull)[0][solid]) < 255 * 0.1

@@ -1,9 +1,12 @@
 # The only helpers of the workflow: the checked configuration, and names of files made from it.
 import json
-import re
+import os
 import sys
+from pathlib import Path
 
-sys.path.insert(0, workflow.basedir)  # the package beside this file, also when it is not installed
+sys.path.insert(
+    0, workflow.basedir
+)  # the package beside this file, also when it is not installed
 
 from aqa_pipeline import config as settings_module
 from aqa_pipeline import plugins
@@ -29,9 +32,19 @@ wildcard_constraints:
     seed=r"[0-9]+",
 
 
+# A cluster is asked for the device a rule wants. Here, a device that is not there must not keep two jobs from running
+# side by side: the default profile admits one GPU job at a time.
+GPU = int(workflow.non_local_exec or any(Path("/dev").glob("nvidia[0-9]*")))
+
+
 def as_json(options):
     """One spelling of a set of options, so that nothing but a changed value re-runs a job."""
     return json.dumps(options, sort_keys=True, default=str)
+
+
+def in_order(blocks):
+    """As `as_json`, for blocks whose order matters."""
+    return json.dumps(blocks, default=str)
 
 
 def plugin(room, name):
@@ -49,7 +62,10 @@ def shards(dataset):
 
 
 def is_simulated(dataset):
-    return plugins.constant("datasets", plugin("datasets", dataset), "simulated_by") is not None
+    return (
+        plugins.constant("datasets", plugin("datasets", dataset), "simulated_by")
+        is not None
+    )
 
 
 SIMULATED = "|".join(name for name in SETTINGS.datasets if is_simulated(name)) or "none"
@@ -68,7 +84,10 @@ def store_of_features(feature_set):
 def needs(row):
     """What a system reads besides the samples: features, exemplars, sub_actions, truth."""
     system = row.split(".")[0]
-    return plugins.constant("systems", SETTINGS.variant(row).use or system, "needs") or set()
+    return (
+        plugins.constant("systems", SETTINGS.variant(row).use or system, "needs")
+        or set()
+    )
 
 
 def runs(dataset, protocol, row):
@@ -88,9 +107,37 @@ def row_of(wildcards):
 def rows_of(table):
     """Rows of a table with its floor and ceiling, each once, in order."""
     block = SETTINGS.tables[table]
-    return list(dict.fromkeys([*filter(None, (block.floor, block.ceiling)), *block.rows]))
+    return list(
+        dict.fromkeys([*filter(None, (block.floor, block.ceiling)), *block.rows])
+    )
 
 
-def quality_files():
-    datasets = {dataset for table in SETTINGS.make_tables for dataset in SETTINGS.tables[table].datasets}
-    return [f"results/quality/{name}.csv" for name in SETTINGS.quality if name in datasets]
+def used_datasets():
+    """Data sets of the tables that are made, each once, in order."""
+    return list(
+        dict.fromkeys(
+            dataset
+            for table in SETTINGS.make_tables
+            for dataset in SETTINGS.tables[table].datasets
+        )
+    )
+
+
+def annotation_files(dataset):
+    """Files that the samples of a data set are read from, as far as they are there before the run."""
+    if is_simulated(dataset):
+        return []
+    return plugins.load("datasets", plugin("datasets", dataset)).annotation_files(
+        **SETTINGS.datasets[dataset].options
+    )
+
+
+def adapter_options(dataset):
+    """What the data set's file is called with: for simulated ones the folders with the videos."""
+    if is_simulated(dataset):
+        return {
+            "folders": [
+                f"results/videos/{dataset}/{shard}" for shard in shards(dataset)
+            ]
+        }
+    return SETTINGS.datasets[dataset].options

@@ -14,7 +14,12 @@ def table_runs(wildcards):
 
 def final_stores(dataset):
     """The last stores of a data set that the tables read: they carry every failure on the way."""
-    rows = {row for table in SETTINGS.make_tables if dataset in SETTINGS.tables[table].datasets for row in rows_of(table)}
+    rows = {
+        row
+        for table in SETTINGS.make_tables
+        if dataset in SETTINGS.tables[table].datasets
+        for row in rows_of(table)
+    }
     used = [SETTINGS.variant(row).features for row in rows]
     return [
         store_of_features(features).format(dataset=dataset, shard=shard)
@@ -30,28 +35,39 @@ def table_block(table):
 def this_command():
     """What a user types to make the tables again."""
     over = [path for path in workflow.configfiles[1:]]
-    files = f" --configfile {' '.join(os.path.relpath(path) for path in over)}" if over else ""
+    files = (
+        f" --configfile {' '.join(os.path.relpath(path) for path in over)}"
+        if over
+        else ""
+    )
     return f"snakemake --cores 8{files} results/tables.csv"
 
 
 rule collect_failures:
     input:
-        lambda wildcards: [store for dataset in used_datasets() for store in final_stores(dataset)],
+        lambda wildcards: [
+            store for dataset in used_datasets() for store in final_stores(dataset)
+        ],
     output:
         "results/failures.csv",
     log:
         "results/logs/collect_failures.log",
     benchmark:
         "results/benchmarks/collect_failures.tsv"
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
         gpu=0,
-    conda:
-        "../../envs/base.yaml"
     params:
-        limits=as_json({name: SETTINGS.datasets[name].max_failed_fraction for name in used_datasets()}),
+        limits=as_json(
+            {
+                name: SETTINGS.datasets[name].max_failed_fraction
+                for name in used_datasets()
+            }
+        ),
         version=stage_version("collect_failures"),
     shell:
         "python -m aqa_pipeline.stages.collect_failures {input} --out {output}"
@@ -68,13 +84,13 @@ rule score:
         "results/logs/score/{table}.log",
     benchmark:
         "results/benchmarks/score/{table}.tsv"
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
         gpu=0,
-    conda:
-        "../../envs/base.yaml"
     params:
         table=lambda wildcards: as_json(table_block(wildcards.table)),
         bootstrap=SETTINGS.bootstrap,
@@ -95,16 +111,23 @@ rule tabulate:
         "results/logs/tabulate.log",
     benchmark:
         "results/benchmarks/tabulate.tsv"
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
         gpu=0,
-    conda:
-        "../../envs/base.yaml"
     params:
-        tables=as_json({name: SETTINGS.tables[name].model_dump() for name in SETTINGS.make_tables}),
-        variants=as_json({row: {"selection": SETTINGS.variant(row).selection} for row in SETTINGS.rows()}),
+        tables=in_order(
+            {name: SETTINGS.tables[name].model_dump() for name in SETTINGS.make_tables}
+        ),
+        variants=as_json(
+            {
+                row: {"selection": SETTINGS.variant(row).selection}
+                for row in SETTINGS.rows()
+            }
+        ),
         command=this_command(),
         version=stage_version("tabulate"),
     shell:

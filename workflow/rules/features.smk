@@ -5,15 +5,20 @@ def feature_inputs(wildcards):
     block = SETTINGS.features[wildcards.feature_set]
     detector, estimator = block.detector or "given", block.estimator or "given"
     if source_of(wildcards.feature_set) == "keypoints":
-        return dict(keypoints=f"results/keypoints/{{dataset}}/{detector}.{estimator}/{{shard}}.h5")
+        return dict(
+            keypoints=f"results/keypoints/{{dataset}}/{detector}.{estimator}/{{shard}}.h5"
+        )
     if source_of(wildcards.feature_set) == "frames":
         return dict(
-            frames="results/frames/{dataset}/{shard}.h5", boxes=f"results/boxes/{{dataset}}/{detector}/{{shard}}.h5"
+            frames="results/frames/{dataset}/{shard}.h5",
+            boxes=f"results/boxes/{{dataset}}/{detector}/{{shard}}.h5",
         )
     return dict(samples="results/samples/{dataset}/{shard}.parquet")
 
 
-FROM_FILES = "|".join(name for name in SETTINGS.features if source_of(name) == "files") or "none"
+FROM_FILES = (
+    "|".join(name for name in SETTINGS.features if source_of(name) == "files") or "none"
+)
 
 
 rule extract_features:
@@ -25,16 +30,18 @@ rule extract_features:
         "results/logs/extract_features/{dataset}.{feature_set}.{shard}.log",
     benchmark:
         "results/benchmarks/extract_features/{dataset}.{feature_set}.{shard}.tsv"
+    conda:
+        "../../envs/pose.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
-        gpu=lambda wildcards: int(source_of(wildcards.feature_set) == "frames"),
-    conda:
-        "../../envs/pose.yaml"
+        gpu=lambda wildcards: GPU * (source_of(wildcards.feature_set) == "frames"),
     params:
         extractor=lambda wildcards: plugin("features", wildcards.feature_set),
-        options=lambda wildcards: as_json(SETTINGS.features[wildcards.feature_set].options),
+        options=lambda wildcards: as_json(
+            SETTINGS.features[wildcards.feature_set].options
+        ),
         version=stage_version("extract_features"),
     shell:
         "python -m aqa_pipeline.stages.extract_features {input} --out {output}"
@@ -50,18 +57,18 @@ rule import_features:
         "results/logs/import_features/{dataset}.{feature_set}.{shard}.log",
     benchmark:
         "results/benchmarks/import_features/{dataset}.{feature_set}.{shard}.tsv"
+    wildcard_constraints:
+        feature_set=FROM_FILES,
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=1500,
         runtime=30,
         gpu=0,
-    conda:
-        "../../envs/base.yaml"
-    wildcard_constraints:
-        feature_set=FROM_FILES,
     params:
         adapter=lambda wildcards: plugin("datasets", wildcards.dataset),
-        options=lambda wildcards: as_json(SETTINGS.datasets[wildcards.dataset].options),
+        options=lambda wildcards: as_json(adapter_options(wildcards.dataset)),
         version=stage_version("import_features"),
     shell:
         "python -m aqa_pipeline.stages.import_features {input} {output}"

@@ -10,18 +10,22 @@ rule detect_athlete:
         "results/logs/detect_athlete/{dataset}.{detector}.{shard}.log",
     benchmark:
         "results/benchmarks/detect_athlete/{dataset}.{detector}.{shard}.tsv"
+    conda:
+        "../../envs/pose.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
-        gpu=1,
-    conda:
-        "../../envs/pose.yaml"
+        gpu=GPU,
     params:
         detector=lambda wildcards: plugin("detection", wildcards.detector),
-        options=lambda wildcards: as_json(SETTINGS.detection[wildcards.detector].options),
+        options=lambda wildcards: as_json(
+            SETTINGS.detection[wildcards.detector].options
+        ),
         athlete=lambda wildcards: SETTINGS.detection[wildcards.detector].athlete,
-        athlete_options=lambda wildcards: as_json(SETTINGS.detection[wildcards.detector].athlete_options),
+        athlete_options=lambda wildcards: as_json(
+            SETTINGS.detection[wildcards.detector].athlete_options
+        ),
         version=stage_version("detect_athlete"),
     shell:
         "python -m aqa_pipeline.stages.detect_athlete {input} {output}"
@@ -39,13 +43,13 @@ rule estimate_keypoints:
         "results/logs/estimate_keypoints/{dataset}.{detector}.{estimator}.{shard}.log",
     benchmark:
         "results/benchmarks/estimate_keypoints/{dataset}.{detector}.{estimator}.{shard}.tsv"
+    conda:
+        "../../envs/pose.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
-        gpu=1,
-    conda:
-        "../../envs/pose.yaml"
+        gpu=GPU,
     params:
         estimator=lambda wildcards: plugin("pose", wildcards.estimator),
         options=lambda wildcards: as_json(SETTINGS.pose[wildcards.estimator].options),
@@ -65,16 +69,16 @@ rule import_keypoints:
         "results/logs/import_keypoints/{dataset}.{shard}.log",
     benchmark:
         "results/benchmarks/import_keypoints/{dataset}.{shard}.tsv"
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=1500,
         runtime=30,
         gpu=0,
-    conda:
-        "../../envs/base.yaml"
     params:
         adapter=lambda wildcards: plugin("datasets", wildcards.dataset),
-        options=lambda wildcards: as_json(SETTINGS.datasets[wildcards.dataset].options),
+        options=lambda wildcards: as_json(adapter_options(wildcards.dataset)),
         version=stage_version("import_keypoints"),
     shell:
         "python -m aqa_pipeline.stages.import_keypoints {input} {output}"

@@ -9,15 +9,15 @@ rule simulate:
         "results/logs/simulate/{dataset}.{shard}.log",
     benchmark:
         "results/benchmarks/simulate/{dataset}.{shard}.tsv"
+    wildcard_constraints:
+        dataset=SIMULATED,
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=1500,
         runtime=60,
         gpu=0,
-    conda:
-        "../../envs/base.yaml"
-    wildcard_constraints:
-        dataset=SIMULATED,
     params:
         options=lambda wildcards: as_json(SETTINGS.datasets[wildcards.dataset].options),
         shards=lambda wildcards: SETTINGS.datasets[wildcards.dataset].shards,
@@ -34,27 +34,37 @@ for dataset, block in SETTINGS.datasets.items():
         name:
             f"list_samples_{dataset}"
         input:
-            videos=expand("results/videos/{dataset}/{shard}", dataset=dataset, shard=shards(dataset))
-            if is_simulated(dataset)
-            else [],
+            videos=(
+                expand(
+                    "results/videos/{dataset}/{shard}",
+                    dataset=dataset,
+                    shard=shards(dataset),
+                )
+                if is_simulated(dataset)
+                else []
+            ),
             files=annotation_files(dataset),
         output:
             samples=f"results/samples/{dataset}.parquet",
-            shards=expand("results/samples/{dataset}/{shard}.parquet", dataset=dataset, shard=shards(dataset)),
+            shards=expand(
+                "results/samples/{dataset}/{shard}.parquet",
+                dataset=dataset,
+                shard=shards(dataset),
+            ),
         log:
             f"results/logs/list_samples/{dataset}.log",
         benchmark:
             f"results/benchmarks/list_samples/{dataset}.tsv"
+        conda:
+            "../../envs/base.yaml"
         threads: 1
         resources:
             mem_mb=1000,
             runtime=10,
             gpu=0,
-        conda:
-            "../../envs/base.yaml"
         params:
             adapter=plugin("datasets", dataset),
-            options=as_json(dataset_options(dataset)),
+            options=as_json(adapter_options(dataset)),
             version=stage_version("list_samples"),
         shell:
             "python -m aqa_pipeline.stages.list_samples {output.samples} {output.shards}"
@@ -70,13 +80,13 @@ rule extract_frames:
         "results/logs/extract_frames/{dataset}.{shard}.log",
     benchmark:
         "results/benchmarks/extract_frames/{dataset}.{shard}.tsv"
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=1500,
         runtime=60,
         gpu=0,
-    conda:
-        "../../envs/base.yaml"
     params:
         quality=lambda wildcards: SETTINGS.datasets[wildcards.dataset].quality,
         max_height=lambda wildcards: SETTINGS.datasets[wildcards.dataset].max_height,
@@ -96,20 +106,30 @@ rule make_folds:
         "results/logs/make_folds/{dataset}.{protocol}.log",
     benchmark:
         "results/benchmarks/make_folds/{dataset}.{protocol}.tsv"
+    conda:
+        "../../envs/base.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
         gpu=0,
-    conda:
-        "../../envs/base.yaml"
     params:
-        protocol=lambda wildcards: SETTINGS.datasets[wildcards.dataset].protocols[wildcards.protocol].use
+        protocol=lambda wildcards: SETTINGS.datasets[wildcards.dataset]
+        .protocols[wildcards.protocol]
+        .use
         or wildcards.protocol,
-        folds=lambda wildcards: SETTINGS.datasets[wildcards.dataset].protocols[wildcards.protocol].folds,
-        validation=lambda wildcards: SETTINGS.datasets[wildcards.dataset].protocols[wildcards.protocol].validation,
+        folds=lambda wildcards: SETTINGS.datasets[wildcards.dataset]
+        .protocols[wildcards.protocol]
+        .folds,
+        validation=lambda wildcards: SETTINGS.datasets[wildcards.dataset]
+        .protocols[wildcards.protocol]
+        .validation,
+        options=lambda wildcards: as_json(
+            SETTINGS.datasets[wildcards.dataset].protocols[wildcards.protocol].options
+        ),
         seed=SETTINGS.seed,
         version=stage_version("make_folds"),
     shell:
         "python -m aqa_pipeline.stages.make_folds {input} {output} --protocol {params.protocol}"
-        " --n-folds {params.folds} --validation {params.validation} --seed {params.seed} > {log} 2>&1"
+        " --n-folds {params.folds} --validation {params.validation} --seed {params.seed}"
+        " --options {params.options:q} > {log} 2>&1"
