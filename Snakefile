@@ -1,7 +1,7 @@
 # From competition video to the score tables of the action quality assessment literature.
 #
 #   snakemake --cores 8 results/tables.csv                                     the embedded data set
-#   snakemake --cores 8 --configfile experiments/NAME.yaml results/tables.csv   another paper's tables
+#   snakemake --cores 8 results/tables.csv --configfile experiments/NAME.yaml   another paper's tables
 from snakemake.utils import min_version
 
 min_version("9.20")

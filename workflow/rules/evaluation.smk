@@ -33,14 +33,11 @@ def table_block(table):
 
 
 def this_command():
-    """What a user types to make the tables again."""
-    over = [path for path in workflow.configfiles[1:]]
-    files = (
-        f" --configfile {' '.join(os.path.relpath(path) for path in over)}"
-        if over
-        else ""
+    """What a user types to make the tables again; --configfile takes all words after it, so it comes last."""
+    over = " ".join(os.path.relpath(path) for path in workflow.configfiles[1:])
+    return "snakemake --cores 8 results/tables.csv" + (
+        f" --configfile {over}" if over else ""
     )
-    return f"snakemake --cores 8{files} results/tables.csv"
 
 
 rule collect_failures:
