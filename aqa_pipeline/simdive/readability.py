@@ -1,7 +1,8 @@
 """Can a fault still be read from 2-D keypoints? One plain measure a fault, for true and for estimated points alike.
 
-Keypoints are (T, K, 3) in picture coordinates (x right, y down) in COCO order, K = 17 or 133, NaN where not seen; frame i is
-at i / fps seconds. Measures are medians or fitted values over frames, degrees or seconds, NaN where nothing can be said.
+Keypoints are (T, K, 3) in picture coordinates (x right, y down) in COCO order, K = 17 or 133, NaN where not seen;
+frame i is at i / fps seconds. Measures are medians or fitted values over frames, in degrees or seconds, NaN where
+nothing can be said.
 """
 
 from __future__ import annotations
@@ -40,9 +41,7 @@ def measures(
     spans = _spans(steps, entry_time)
     pick = {name: points[(times >= a) & (times <= b)] for name, (a, b) in spans.items()}
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", RuntimeWarning
-        )  # a window without any seen point is a NaN, not a warning
+        warnings.simplefilter("ignore", RuntimeWarning)  # a window without any seen point is a NaN, not a warning
         turning = _turning(points[(times >= spans["flight"][0]) & (times <= entry_time)])
         front = np.sign(np.nanmedian(_hip_bend(pick["position"])))
         tucked = any(name.endswith("_tuck") for name, _ in steps)
@@ -143,9 +142,7 @@ def _breadth(points: np.ndarray) -> np.ndarray:
     trunk = _middle(points, SHOULDERS) - _middle(points, HIPS)
     length = np.linalg.norm(trunk, axis=1)
     across = np.stack([-trunk[:, 1], trunk[:, 0]], axis=1) / length[:, None]
-    widths = [
-        np.abs(((points[:, right] - points[:, left]) * across).sum(1)) for left, right in (SHOULDERS, HIPS)
-    ]
+    widths = [np.abs(((points[:, right] - points[:, left]) * across).sum(1)) for left, right in (SHOULDERS, HIPS)]
     return (widths[0] + widths[1]) / length
 
 
