@@ -7,6 +7,7 @@ picture alike. Picture coordinates are pixels, (0, 0) the centre of the first; d
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -21,7 +22,7 @@ class Camera:
     width: int
     height: int
 
-    @property
+    @cached_property
     def axes(self) -> np.ndarray:
         """(3, 3): the picture's right, its up, and the way towards the camera, as rows in world axes."""
         towards = np.array(

@@ -39,9 +39,9 @@ NAMES = tuple(field.name for field in fields(Faults))
 
 # median size for an average diver, and the largest the body allows
 _SIZE = {
-    "lean": (5.5, 24.0), "distance": (0.2, 0.8), "knees": (12.0, 60.0), "legs_apart": (12.0, 60.0), "loose": (16.0, 60.0),
-    "opening": (0.065, 0.28), "rotation": (10.0, 40.0), "arch": (12.0, 45.0), "line_knees": (11.5, 60.0),
-    "arms": (14.5, 70.0), "twist": (7.0, 60.0), "toes": (16.0, 60.0),
+    "lean": (5.5, 24.0), "distance": (0.2, 0.8), "knees": (12.0, 60.0), "legs_apart": (12.0, 60.0),
+    "loose": (16.0, 60.0), "opening": (0.065, 0.28), "rotation": (10.0, 40.0), "arch": (12.0, 45.0),
+    "line_knees": (11.5, 60.0), "arms": (14.5, 70.0), "twist": (7.0, 60.0), "toes": (16.0, 60.0),
 }  # fmt: skip
 _SIGNED = {"lean", "distance", "rotation", "arch", "twist"}
 SKILL_EFFECT = 0.40  # log size of a fault per standard deviation of skill

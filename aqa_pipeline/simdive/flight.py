@@ -220,7 +220,7 @@ def _over_flight(track: Track, rate: np.ndarray) -> np.ndarray:
 def _twist(
     schedule: postures.Schedule, track: Track, inertia: Inertia, launch: Launch
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Twist angle (N,) and the window (N,) 0..1 in which the body is tilted; a slow twist left over fills the flight."""
+    """Twist angle (N,) and the window (N,) 0..1 in which the body tilts; a mere remainder fills the flight."""
     begin, end = schedule.twist
     ramp = 0.10
     window = np.clip((track.times - begin) / ramp, 0, 1) * np.clip((end - track.times) / ramp, 0, 1)

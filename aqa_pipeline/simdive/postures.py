@@ -21,7 +21,7 @@ POINTED = 72.0  # ankle of a pointed foot
 
 
 def posture(**degrees: float) -> np.ndarray:
-    """A row of joint angles, given in degrees and kept in radians; `grip` and `grip_at` are shares and stay as they are.
+    """A row of joint angles, given in degrees and kept in radians; `grip` and `grip_at` are shares and stay so.
 
     Unnamed ones are 0; `shoulder`, `lift`, `elbow` and `cross` set both arms.
     """
@@ -38,7 +38,8 @@ def changed(row: np.ndarray, **degrees: float) -> np.ndarray:
 
 
 STAND = posture(shoulder=15, lift=8, hip=4, knee=3)
-CROUCH = posture(shoulder=-40, lift=12, elbow=8, hip=68, knee=72, ankle=-26, spine=14, neck=-14, pitch=30)
+SINKING = posture(shoulder=-35, lift=12, elbow=8, hip=34, knee=38, ankle=-14, spine=8, neck=-8, pitch=15)
+CROUCH = posture(shoulder=45, lift=10, elbow=12, hip=68, knee=72, ankle=-26, spine=14, neck=-14, pitch=30)
 HANDSTAND = posture(shoulder=178, lift=-4, cross=-4, wrist=78, ankle=POINTED, neck=-22)
 STRETCHED = posture(shoulder=170, lift=-13, cross=-13, ankle=POINTED, neck=4)
 TUCK = posture(hip=124, knee=134, spine=38, neck=26, shoulder=52, elbow=40, grip=1, grip_at=0.52, ankle=58)
@@ -114,7 +115,7 @@ def schedule(number: DiveNumber, faults: Faults, takeoff: float, flight: float, 
     rising, twist, folded = _rise(number, faults, takeoff, flight)
     opens = max(takeoff + _OPEN[number.half_somersaults] * flight, folded + 0.04) + faults.opening
     straight = min(opens + 0.17 + 0.5 * max(faults.opening, 0.0), entry - 0.02)
-    opens = min(opens, straight - 0.10)
+    opens = min(opens, straight - 0.14)
     half = 0.5 * (opens + straight)
     fold, line_row = position(number, faults), line(number, faults)
     keys = _take_off(number, faults, takeoff) + rising
@@ -143,9 +144,9 @@ def _rise(
 
 
 def _between(fold: np.ndarray, line_row: np.ndarray) -> np.ndarray:
-    """Half way from the position to the line: the hands have let go and the elbows are bent."""
+    """Half way from the position to the line: the hands are letting go and the elbows are bent."""
     row = 0.45 * fold + 0.55 * line_row
-    row[_INDEX["grip"]] = 0.0
+    row[_INDEX["grip"]] = 0.35
     row[[_INDEX["elbow_r"], _INDEX["elbow_l"]]] = np.radians(35)
     return row
 
@@ -159,5 +160,5 @@ def _take_off(number: DiveNumber, faults: Faults, takeoff: float) -> list[Key]:
     leave = leaving(number, faults)
     if number.armstand:
         return [(0.0, HANDSTAND, False), (takeoff, leave, False)]
-    lowest = 0.52 * takeoff
-    return [(0.0, STAND, False), (lowest, CROUCH, False), (takeoff, leave, True)]
+    keys = [(0.0, STAND, False), (0.32 * takeoff, SINKING, False), (0.60 * takeoff, CROUCH, False)]
+    return [*keys, (takeoff, leave, True)]

@@ -1,7 +1,8 @@
 """Can a fault still be read from 2-D keypoints? One plain measure a fault, for true and for estimated points alike.
 
-Keypoints are (T, K, 3) in picture coordinates (x right, y down) in COCO order, K = 17 or 133, NaN where not seen; frame i is
-at i / fps seconds. Measures are medians or fitted values over frames, degrees or seconds, NaN where nothing can be said.
+Keypoints are (T, K, 3) in picture coordinates (x right, y down) in COCO order, K = 17 or 133, NaN where not seen;
+frame i is at i / fps seconds. Measures are medians or fitted values over frames, in degrees or seconds, NaN where
+nothing can be said.
 """
 
 from __future__ import annotations

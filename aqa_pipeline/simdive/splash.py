@@ -35,7 +35,7 @@ class Splash:
         self.length = float(np.ptp(places[:, 0]))
         self._times, self._places = times, places
         self._drops(rng, speed)
-        self.foam = rng.uniform(0.0, 1.0, size=(9, 40)).astype(np.float32)
+        self.foam = rng.uniform(0.0, 1.0, size=(5, 14)).astype(np.float32)
 
     def _drops(self, rng: np.random.Generator, speed: np.ndarray) -> None:
         """A crown thrown outwards while the body passes, then a jet as the hole behind it closes."""
