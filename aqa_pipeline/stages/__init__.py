@@ -6,6 +6,8 @@ Each is a typed function that a test can call and `python -m aqa_pipeline.stages
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
 import json
 import logging
 import os
@@ -41,7 +43,7 @@ def command_line(function: Callable[..., None]) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(function)
+    app.command()(_with_options(function))
     try:
         app()
     except InputError as error:
@@ -50,6 +52,29 @@ def command_line(function: Callable[..., None]) -> None:
         if error.errno is None:
             raise
         sys.exit(f"error: {error.filename or 'writing'}: {os.strerror(error.errno)}; nothing was left half-written")
+
+
+def _with_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Keyword-only parameters become options, also those without a default, which typer would take for arguments."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> None:
+        function(*args, **kwargs)
+
+    signature = inspect.signature(function, eval_str=True)
+    call.__signature__ = signature.replace(
+        parameters=[
+            parameter.replace(default=typer.Option(...)) if _is_bare(parameter) else parameter
+            for parameter in signature.parameters.values()
+        ]
+    )
+    return call
+
+
+def _is_bare(parameter: inspect.Parameter) -> bool:
+    """Keyword-only, without a default, and not yet said to be an option."""
+    said = hasattr(parameter.annotation, "__metadata__")
+    return parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty and not said
 
 
 def progress(items: Iterable[Any], label: str, total: int | None = None, every: float = 2.0) -> Iterator[Any]:

@@ -34,7 +34,8 @@ def table_block(table):
 
 def this_command():
     """What a user types to make the tables again; --configfile takes all words after it, so it comes last."""
-    over = " ".join(os.path.relpath(path) for path in workflow.configfiles[1:])
+    laid_over = [os.path.relpath(path) for path in workflow.configfiles]
+    over = " ".join(path for path in laid_over if path != "config.yaml")
     return "snakemake --cores 8 results/tables.csv" + (
         f" --configfile {over}" if over else ""
     )
