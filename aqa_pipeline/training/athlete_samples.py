@@ -15,7 +15,7 @@ import torch
 
 from aqa_pipeline import frames, keypoint_sets, stores
 from aqa_pipeline.errors import InputError
-from aqa_pipeline.layers import centres, crops
+from aqa_pipeline.layers import centres, crops, inference
 
 UNSEEN = 0  # a keypoint's state in the truth store: under water or out of the picture
 
@@ -134,7 +134,7 @@ def athlete_crops(
     variation: Variation,
     rng: np.random.Generator,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Crops for the estimator (B, 3, S, S) in -1 .. 1, keypoints (B, K, 2) in crop pixels, which of them are seen (B, K).
+    """Crops for the estimator (B, 3, S, S) in -1 .. 1; keypoints (B, K, 2) in crop pixels; which are seen (B, K).
 
     Each is turned, scaled, shifted and mirrored, with left and right exchanged.
     """
@@ -157,19 +157,26 @@ def athlete_crops(
 
 
 def _coloured(pictures: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
-    """Pictures (B, H, W, 3) uint8 with other light, contrast and tint, some grey, some grainy or soft, in -1 .. 1."""
+    """Pictures (B, H, W, 3) uint8 with other light, contrast and tint, some grey, grainy or soft, in -1 .. 1."""
     import cv2
 
     count = len(pictures)
-    for i in np.flatnonzero(rng.random(count) < 0.15):
-        pictures[i] = cv2.GaussianBlur(pictures[i], (0, 0), rng.uniform(0.4, 1.2))
-    batch = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
     gain = np.exp(rng.normal(0, 0.15, (count, 1)) + rng.normal(0, 0.06, (count, 3)))
-    offset = rng.normal(0, 0.12, (count, 1)) + rng.normal(0, 0.04, (count, 3))
-    gain, offset = (torch.from_numpy(a.astype(np.float32))[:, :, None, None] for a in (gain, offset))
-    batch = batch * gain + offset
-    grey = torch.from_numpy(rng.random(count) < 0.08)
-    batch[grey] = batch[grey].mean(dim=1, keepdim=True)
-    for i in np.flatnonzero(rng.random(count) < 0.2):
-        batch[i] += torch.from_numpy(rng.standard_normal(batch.shape[1:], np.float32)) * float(rng.uniform(0.01, 0.06))
-    return batch.clamp_(-1.0, 1.0).contiguous(memory_format=torch.channels_last)
+    offset = rng.normal(0, 15, (count, 1)) + rng.normal(0, 5, (count, 3))
+    levels = (np.arange(256)[:, None] - 127.5) * gain[:, None] + 127.5 + offset[:, None]  # (B, 256, 3)
+    levels = np.clip(np.round(levels), 0, 255).astype(np.uint8)
+    soft, grey, grainy = rng.random((3, count)) < np.array([[0.15], [0.08], [0.2]])
+    grain = np.clip(rng.normal(0, 16, pictures.shape[1:]), -127, 127).astype(np.int8)  # one a batch, shifted
+    out = np.empty_like(pictures)
+    for i, picture in enumerate(pictures):
+        picture = cv2.LUT(np.ascontiguousarray(picture), levels[i, :, None])
+        if grey[i]:
+            picture = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        if soft[i]:
+            picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 1.2))
+        if grainy[i]:
+            shift = rng.integers(0, grain.shape[:2])
+            scaled = np.roll(grain, tuple(shift), axis=(0, 1)) // int(rng.integers(2, 12))
+            picture = cv2.add(picture, scaled, dtype=cv2.CV_8U)
+        out[i] = picture
+    return inference.to_input(out, torch.device("cpu"))

@@ -7,19 +7,23 @@ weights on the same kind of processor with the same number of threads.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from aqa_pipeline import keypoint_sets
+from aqa_pipeline import keypoint_sets, stores, weights
 from aqa_pipeline.backbones import centre_net, heatmap_net
-from aqa_pipeline.layers import centres, crops, heatmaps
+from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.layers import centres, crops, heatmaps, inference
 from aqa_pipeline.training import athlete_samples
 from aqa_pipeline.training.athlete_samples import Samples, Variation
 
@@ -47,6 +51,42 @@ class Trained:
     tensors: dict[str, torch.Tensor]
     facts: dict[str, object]
     history: list[dict[str, float]]
+
+
+def from_stores(
+    train: Callable[..., Trained],
+    frame_stores: Sequence[Path],
+    truth_stores: Sequence[Path],
+    *,
+    frames_a_video: int,
+    steps: int,
+    seed: int,
+    threads: int,
+    options: dict[str, Any],
+) -> Trained:
+    """Draw frames from the stores and train on them; `options` are those of `train` and of `Schedule`, by name."""
+    torch.set_num_threads(threads)
+    inference.limit_opencv()
+    schedule_keys = {field.name for field in fields(Schedule)} - {"steps"}
+    known = {*schedule_keys, *inspect.signature(train).parameters} - {"samples", "schedule", "seed", "variation"}
+    for name in options:
+        if name not in known:
+            raise InputError(f"options: unknown '{name}', {nearest(name, known)}")
+    samples = athlete_samples.gather(
+        frame_stores, truth_stores, per_video=frames_a_video, rng=np.random.default_rng(seed)
+    )
+    log.info("%d frames of known athletes", len(samples))
+    schedule = Schedule(steps=steps, **{k: v for k, v in options.items() if k in schedule_keys})
+    others = {k: v for k, v in options.items() if k not in schedule_keys}
+    return train(samples, schedule=schedule, seed=seed, **others)
+
+
+def save(path: Path, trained: Trained) -> None:
+    """The weights as safetensors, and beside them the losses on the way as csv."""
+    weights.save(path, trained.tensors, **trained.facts)
+    lines = [",".join(trained.history[0]), *(",".join(map(str, row.values())) for row in trained.history)]
+    with stores.replacing(path.with_suffix(".csv")) as temporary:
+        temporary.write_text("\n".join(lines) + "\n")
 
 
 def train_detector(
@@ -83,7 +123,7 @@ def train_estimator(
     schedule: Schedule,
     seed: int,
     size: int = 128,
-    sigma: float = 2.0,
+    sigma: float = 1.5,
     padding: float = 1.25,
     body_weight: float = 8.0,
     variation: Variation = CROPS,
