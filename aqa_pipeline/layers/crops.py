@@ -28,8 +28,8 @@ def matrices(centres: np.ndarray, sides: np.ndarray, *, size: int, angles: np.nd
     return np.concatenate([linear, offset[..., None]], axis=-1)
 
 
-def cut(frame: np.ndarray, matrix: np.ndarray, *, size: int) -> np.ndarray:
-    """One crop `(size, size, 3)` of a frame `(H, W, 3)`; black beyond the picture.
+def cut(frame: np.ndarray, matrix: np.ndarray, *, size: int | tuple[int, int]) -> np.ndarray:
+    """One crop `(size, size, 3)` of a frame `(H, W, 3)`, or of `size` (width, height); black beyond the picture.
 
     A picture that shrinks to less than half is first reduced by averaging, or fine patterns would alias.
     """
@@ -40,7 +40,8 @@ def cut(frame: np.ndarray, matrix: np.ndarray, *, size: int) -> np.ndarray:
         height, width = frame.shape[0] // shrink, frame.shape[1] // shrink
         frame = cv2.resize(frame[: height * shrink, : width * shrink], (width, height), interpolation=cv2.INTER_AREA)
         matrix = matrix @ np.array([[shrink, 0, (shrink - 1) / 2], [0, shrink, (shrink - 1) / 2], [0, 0, 1]])
-    return cv2.warpAffine(frame, matrix, (size, size), flags=cv2.INTER_LINEAR)
+    size = (size, size) if isinstance(size, int) else size
+    return cv2.warpAffine(frame, matrix, size, flags=cv2.INTER_LINEAR)
 
 
 def apply(matrices_: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -30,9 +30,20 @@ def choose_device(name: str) -> torch.device:
 
 
 def ready(model: nn.Module, device: str) -> nn.Module:
-    """A frozen copy of a trained network: normalisation folded in, channels last, on its device."""
+    """A frozen copy of a trained network: normalisation folded in, channels last, on its device.
+
+    OpenCV, which cuts the pictures, is held to the threads that torch was given.
+    """
+    limit_opencv()
     model = convolutions.folded(model).to(choose_device(device), memory_format=torch.channels_last)
     return model.requires_grad_(False)
+
+
+def limit_opencv() -> None:
+    """Let OpenCV use no more threads than torch."""
+    import cv2
+
+    cv2.setNumThreads(torch.get_num_threads())
 
 
 def to_input(pictures: Sequence[np.ndarray] | np.ndarray, device: torch.device) -> torch.Tensor:

@@ -1,0 +1,102 @@
+"""The embedded networks learn from a handful of pictures, and the same seed gives the same weights."""
+
+import numpy as np
+import pytest
+import torch
+
+from aqa_pipeline import frames, weights
+from aqa_pipeline.backbones import centre_net, heatmap_net
+from aqa_pipeline.errors import InputError
+from aqa_pipeline.training import embedded
+from aqa_pipeline.training.athlete_samples import Samples, Variation
+
+H, W, N = 48, 80, 12
+NONE = Variation(rotation=0.0, shift=0.0, smaller=1.0, larger=1.0)
+
+
+@pytest.fixture(scope="module")
+def samples():
+    """A bright rectangle on noise is the athlete; every keypoint is its upper left corner."""
+    rng = np.random.default_rng(0)
+    jpegs, boxes, keypoints = [], [], np.zeros((N, 133, 3), np.float32)
+    for i in range(N):
+        frame = rng.integers(0, 90, (H, W, 3), np.uint8)
+        x, y = rng.integers(4, W - 30), rng.integers(4, H - 26)
+        frame[y : y + 20, x : x + 14] = 230
+        jpegs.append(frames.encode_jpeg(frame))
+        boxes.append([x, y, x + 14, y + 20] if i else [np.nan] * 4)
+        keypoints[i] = [x, y, 2]
+    return Samples(jpegs, np.array(boxes, np.float32), keypoints)
+
+
+def schedule(steps):
+    return embedded.Schedule(steps=steps, batch=6, lr=1e-2, bfloat16=False)
+
+
+def detector(samples, steps, seed=0):
+    network = dict(centre_net.tiny)
+    return embedded.train_detector(
+        samples, schedule=schedule(steps), seed=seed, height=H, width=W, variation=NONE, network=network
+    )
+
+
+def estimator(samples, steps, seed=0, keypoint_set="coco_17"):
+    network = {k: v for k, v in heatmap_net.tiny.items() if k != "n_keypoints"}
+    return embedded.train_estimator(
+        samples,
+        keypoint_set=keypoint_set,
+        schedule=schedule(steps),
+        seed=seed,
+        size=64,
+        variation=NONE,
+        network=network,
+    )
+
+
+@pytest.mark.parametrize("train", [detector, estimator])
+def test_the_loss_falls(samples, train):
+    history = train(samples, 60).history
+    first, last = (sum(v for k, v in row.items() if k != "step") for row in (history[0], history[-1]))
+    assert last < 0.6 * first
+    assert [row["step"] for row in history] == list(range(3, 61, 3))
+
+
+@pytest.mark.parametrize("train", [detector, estimator])
+def test_the_same_seed_gives_the_same_weights(samples, train):
+    one, two, other = train(samples, 4), train(samples, 4), train(samples, 4, seed=1)
+    assert all(torch.equal(one.tensors[name], two.tensors[name]) for name in one.tensors)
+    assert any(not torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
+
+
+def test_the_whole_body_set_is_trained_with_weight_on_the_body(samples):
+    trained = estimator(samples, 3, keypoint_set="coco_wholebody_133")
+    assert trained.facts["options"]["n_keypoints"] == 133
+    assert trained.facts["body_weight"] == 8
+
+
+def test_what_is_saved_can_be_used(samples, tmp_path):
+    trained = estimator(samples, 3)
+    embedded.save(tmp_path / "some.safetensors", trained)
+    assert weights.facts(tmp_path / "some.safetensors")["dark_kernel"] == 7
+    assert weights.network(tmp_path / "some.safetensors")(torch.zeros(1, 3, 64, 64)).shape == (1, 17, 16, 16)
+    lines = (tmp_path / "some.csv").read_text().splitlines()
+    assert lines[0] == "step,heatmap"
+    assert len(lines) == 4
+
+
+def test_blur_widths_of_dark():
+    assert [embedded.dark_kernel(sigma) for sigma in (1.5, 2.0, 3.0)] == [7, 11, 17]
+
+
+def test_misspelt_options_are_named():
+    with pytest.raises(InputError, match="unknown 'sigmma', did you mean 'sigma'"):
+        embedded.from_stores(
+            embedded.train_estimator,
+            [],
+            [],
+            frames_a_video=1,
+            steps=1,
+            seed=0,
+            threads=1,
+            options=dict(keypoint_set="coco_17", sigmma=2),
+        )
