@@ -1,0 +1,1 @@
+"""Rules, one a file, that say which of the candidates is the athlete: `select(candidates, ...)`."""

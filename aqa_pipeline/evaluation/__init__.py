@@ -1,0 +1,1 @@
+"""Predictions and stage outputs in, figures out."""

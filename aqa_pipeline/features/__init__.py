@@ -1,0 +1,1 @@
+"""Feature extractors, one a file: `build(...)` gives a callable to one feature sequence a video."""

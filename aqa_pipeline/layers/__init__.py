@@ -1,0 +1,1 @@
+"""Blocks of torch and array code that two or more rooms share."""

@@ -1,0 +1,101 @@
+"""Keypoints as heatmaps and back, with sub-pixel decoding.
+
+Coordinates are those of heatmap cells: (x, y) = (3, 2) is the centre of the cell in column 3, row 2.
+Shapes: N maps (any leading axes), h rows, w columns.
+
+DARK: Zhang et al., "Distribution-Aware Coordinate Representation for Human Pose Estimation", CVPR 2020. The
+map is taken for a blurred Gaussian; the logarithm of a Gaussian is a parabola, whose top follows from one
+Newton step.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import torch
+
+
+def encode(points: torch.Tensor, *, height: int, width: int, sigma: float) -> torch.Tensor:
+    """Gaussian heatmaps `(..., h, w)` with peak 1 at `points (..., 2)` in cells, true to the sub-pixel."""
+    columns = torch.arange(width, dtype=points.dtype, device=points.device)
+    rows = torch.arange(height, dtype=points.dtype, device=points.device)
+    across = torch.exp(-((columns - points[..., 0:1]) ** 2) / (2 * sigma**2))  # (..., w)
+    down = torch.exp(-((rows - points[..., 1:2]) ** 2) / (2 * sigma**2))  # (..., h)
+    return down[..., :, None] * across[..., None, :]
+
+
+def decode(heatmaps: torch.Tensor, *, dark: bool = True, kernel: int = 11) -> torch.Tensor:
+    """`(..., h, w)` to `(..., 3)`: x, y in cells and the height of the peak as confidence.
+
+    `dark=False` returns the highest cell itself. `kernel` is the odd width of DARK's blur: 11 goes with maps
+    trained at sigma 2, 7 with 1.5, 17 with 3. A map without a positive value gives (0, 0, its maximum). Cells
+    within two of the border are not refined.
+    """
+    assert heatmaps.ndim >= 2, heatmaps.shape
+    assert kernel % 2 == 1, kernel
+    maps = heatmaps.reshape(-1, *heatmaps.shape[-2:]).float()  # (N, h, w)
+    confidence, x, y = _peaks(maps)
+    places = torch.stack([x, y], dim=-1).float()  # (N, 2)
+    if dark:
+        places = places + _newton_step(_log_neighbourhood(maps, confidence, x, y, kernel), _inner(x, y, maps.shape))
+    places = torch.where(confidence[:, None] > 0, places, torch.zeros_like(places))
+    return torch.cat([places, confidence[:, None]], dim=-1).reshape(*heatmaps.shape[:-2], 3)
+
+
+def _peaks(maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Height, column and row of the highest cell of each map, `(N,)` each."""
+    confidence, flat = maps.flatten(1).max(dim=1)
+    return confidence, flat % maps.shape[-1], flat // maps.shape[-1]
+
+
+def _inner(x: torch.Tensor, y: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+    """True where the second differences around (x, y) stay inside the map, `(N,)`."""
+    height, width = shape[-2:]
+    return (x > 1) & (x < width - 2) & (y > 1) & (y < height - 2)
+
+
+def _log_neighbourhood(
+    maps: torch.Tensor, confidence: torch.Tensor, x: torch.Tensor, y: torch.Tensor, kernel: int
+) -> torch.Tensor:
+    """Logarithm of the blurred map on the 5 x 5 cells around each peak, `(N, 5, 5)`.
+
+    The blur is two banded matrix products (zeros beyond the border). The blurred map is scaled back to its
+    peak height, as published; a factor is a constant in the logarithm and matters only against the floor of
+    1e-10.
+    """
+    height, width = maps.shape[-2:]
+    blurred = _blur_matrix(height, kernel) @ maps @ _blur_matrix(width, kernel).T  # (N, h, w)
+    blurred = blurred * (confidence / blurred.amax(dim=(1, 2)).clamp(min=1e-20))[:, None, None]
+    around = torch.arange(-2, 3)
+    rows = (y[:, None] + around).clamp(0, height - 1)[:, :, None]  # (N, 5, 1)
+    columns = (x[:, None] + around).clamp(0, width - 1)[:, None, :]  # (N, 1, 5)
+    which = torch.arange(len(maps))[:, None, None]
+    return blurred[which, rows, columns].clamp(min=1e-10).log()
+
+
+def _newton_step(log_map: torch.Tensor, usable: torch.Tensor) -> torch.Tensor:
+    """Offset (x, y) of the parabola's top from the middle of `log_map (N, 5, 5)`; 0 if unusable or flat."""
+    p = log_map
+    dx = (p[:, 2, 3] - p[:, 2, 1]) / 2
+    dy = (p[:, 3, 2] - p[:, 1, 2]) / 2
+    dxx = (p[:, 2, 4] - 2 * p[:, 2, 2] + p[:, 2, 0]) / 4
+    dyy = (p[:, 4, 2] - 2 * p[:, 2, 2] + p[:, 0, 2]) / 4
+    dxy = (p[:, 3, 3] - p[:, 1, 3] - p[:, 3, 1] + p[:, 1, 1]) / 4
+    determinant = dxx * dyy - dxy * dxy
+    usable = usable & (determinant != 0)
+    safe = torch.where(usable, determinant, torch.ones_like(determinant))
+    step = torch.stack([-(dyy * dx - dxy * dy) / safe, -(dxx * dy - dxy * dx) / safe], dim=-1)  # (N, 2)
+    return torch.where(usable[:, None], step, torch.zeros_like(step))
+
+
+@functools.lru_cache(maxsize=16)
+def _blur_matrix(size: int, kernel: int) -> torch.Tensor:
+    """`(size, size)` matrix that blurs a line with a Gaussian of `kernel` taps, sigma as in OpenCV."""
+    sigma = 0.3 * ((kernel - 1) * 0.5 - 1) + 0.8
+    taps = [math.exp(-(offset**2) / (2 * sigma**2)) for offset in range(-(kernel // 2), kernel // 2 + 1)]
+    total = sum(taps)
+    matrix = torch.zeros(size, size)
+    for shift, tap in enumerate(taps, start=-(kernel // 2)):
+        matrix += torch.diag(torch.full((max(size - abs(shift), 0),), tap / total), shift) if abs(shift) < size else 0
+    return matrix

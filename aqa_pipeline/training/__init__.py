@@ -1,0 +1,1 @@
+"""Loops that train what the other rooms build."""

@@ -1,0 +1,174 @@
+"""Training of the detector and the keypoint estimators that ship with the package, from stores to weights.
+
+One loop for both: AdamW, the rate rises and falls once (Smith & Topin's one-cycle), and what is kept is the running
+mean of the weights, which needs no choice of a best step. Steps are counted, never timed: the same seed gives the same
+weights on the same kind of processor with the same number of threads.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from aqa_pipeline import keypoint_sets
+from aqa_pipeline.backbones import centre_net, heatmap_net
+from aqa_pipeline.layers import centres, crops, heatmaps
+from aqa_pipeline.training import athlete_samples
+from aqa_pipeline.training.athlete_samples import Samples, Variation
+
+log = logging.getLogger("aqa_pipeline")
+
+WHOLE_PICTURES = Variation(rotation=0.0, shift=0.2, smaller=0.65, larger=1.6)
+CROPS = Variation(rotation=math.pi / 3, shift=0.08, smaller=0.8, larger=1.25)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast."""
+
+    steps: int
+    batch: int = 32
+    lr: float = 3e-3
+    weight_decay: float = 1e-2
+    bfloat16: bool = True  # twice as fast on processors that know it, far slower on those that do not
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network with what it says of itself (see `weights.save`) and the mean losses along the way."""
+
+    tensors: dict[str, torch.Tensor]
+    facts: dict[str, object]
+    history: list[dict[str, float]]
+
+
+def train_detector(
+    samples: Samples,
+    *,
+    schedule: Schedule,
+    seed: int,
+    height: int = 96,
+    width: int = 160,
+    variation: Variation = WHOLE_PICTURES,
+    network: dict[str, object] | None = None,
+) -> Trained:
+    """The athlete detector: a centre network on whole pictures fitted into `height` x `width`."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    model = centre_net.build(**(network or {}))
+
+    def batches() -> Iterator[tuple[torch.Tensor, dict[str, torch.Tensor]]]:
+        for chosen in athlete_samples.rounds(len(samples), schedule.batch, schedule.steps, rng):
+            pictures, boxes = athlete_samples.whole_pictures(
+                samples, chosen, height=height, width=width, variation=variation, rng=rng
+            )
+            yield pictures, centres.encode(boxes, height=height, width=width, stride=model.stride)
+
+    kept, history = _fit(model, batches(), centres.loss, schedule)
+    facts = dict(network="centre_net", options=network or {}, input_height=height, input_width=width)
+    return Trained(kept, {**facts, **_training_facts(samples, schedule, seed, variation)}, history)
+
+
+def train_estimator(
+    samples: Samples,
+    *,
+    keypoint_set: str,
+    schedule: Schedule,
+    seed: int,
+    size: int = 128,
+    sigma: float = 2.0,
+    padding: float = 1.25,
+    body_weight: float = 8.0,
+    variation: Variation = CROPS,
+    network: dict[str, object] | None = None,
+) -> Trained:
+    """A keypoint estimator of `keypoint_set`: heatmaps of `sigma` cells on crops of `size` pixels.
+
+    `body_weight` is the weight of the 17 body keypoints in the loss of the whole-body set, whose other 116 would
+    otherwise take most of the network for themselves.
+    """
+    chosen_set = keypoint_sets.get(keypoint_set)
+    samples = samples.subset(np.isfinite(samples.boxes[:, 0]))
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    options = dict(n_keypoints=len(chosen_set), **(network or {}))
+    model = heatmap_net.build(**options)
+    cells = size // model.stride
+
+    def batches() -> Iterator[tuple[torch.Tensor, dict[str, torch.Tensor]]]:
+        for chosen in athlete_samples.rounds(len(samples), schedule.batch, schedule.steps, rng):
+            pictures, points, seen = athlete_samples.athlete_crops(
+                samples, chosen, keypoint_set=chosen_set, size=size, padding=padding, variation=variation, rng=rng
+            )
+            maps = heatmaps.encode(crops.pixels_to_cells(points, model.stride), height=cells, width=cells, sigma=sigma)
+            yield pictures, dict(maps=maps * seen[..., None, None])
+
+    importance = torch.ones(len(chosen_set))
+    if len(chosen_set) > 17:
+        importance[:17] = body_weight
+    importance /= importance.mean()
+
+    def loss(answer: torch.Tensor, target: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        gap = (answer.float() - target["maps"]).square().mean(dim=(0, 2, 3))  # (K,)
+        return dict(heatmap=(gap * importance).mean() * 1000)
+
+    kept, history = _fit(model, batches(), loss, schedule)
+    facts = dict(network="heatmap_net", options=options, keypoint_set=keypoint_set, input_size=size)
+    facts |= dict(sigma=sigma, dark_kernel=dark_kernel(sigma), padding=padding, body_weight=body_weight)
+    return Trained(kept, {**facts, **_training_facts(samples, schedule, seed, variation)}, history)
+
+
+def dark_kernel(sigma: float) -> int:
+    """Odd width of DARK's blur for maps of `sigma` cells: 11 for 2, 17 for 3, 7 for 1.5, as published."""
+    return 2 * round(3 * sigma) - 1
+
+
+def _fit(
+    model: nn.Module,
+    batches: Iterable[tuple[torch.Tensor, dict[str, torch.Tensor]]],
+    loss: Callable[..., dict[str, torch.Tensor]],
+    schedule: Schedule,
+) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
+    """Train on the batches; the running mean of the weights, and the mean losses of every twentieth of the steps."""
+    model = model.train().to(memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(_groups(model, schedule.weight_decay), lr=schedule.lr, betas=(0.9, 0.99))
+    rate = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, schedule.lr, total_steps=schedule.steps, pct_start=0.15, cycle_momentum=False
+    )
+    decay = 1 - 1 / max(2.0, 0.02 * schedule.steps)
+    mean = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+    every, recent, history = max(1, schedule.steps // 20), [], []
+    for step, (pictures, target) in enumerate(batches, start=1):
+        with torch.autocast("cpu", torch.bfloat16, enabled=schedule.bfloat16):
+            answer = model(pictures)
+        terms = loss(answer, target)
+        optimiser.zero_grad(set_to_none=True)
+        sum(terms.values()).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 10.0)
+        optimiser.step()
+        rate.step()
+        mean.update_parameters(model)
+        recent.append({name: float(value.detach()) for name, value in terms.items()})
+        if step % every == 0:
+            history.append({"step": step, **{name: float(np.mean([r[name] for r in recent])) for name in terms}})
+            log.info("step %d of %d: %s", step, schedule.steps, {k: round(v, 4) for k, v in history[-1].items()})
+            recent = []
+    return dict(mean.module.state_dict()), history
+
+
+def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    """Weight decay for matrices alone: pulling normalisation and biases to zero helps nothing."""
+    matrices = [p for p in model.parameters() if p.ndim > 1]
+    vectors = [p for p in model.parameters() if p.ndim <= 1]
+    return [dict(params=matrices, weight_decay=weight_decay), dict(params=vectors, weight_decay=0.0)]
+
+
+def _training_facts(samples: Samples, schedule: Schedule, seed: int, variation: Variation) -> dict[str, object]:
+    return dict(training=dict(frames=len(samples), seed=seed, **asdict(schedule)), variation=asdict(variation))

@@ -1,0 +1,91 @@
+"""Heatmaps: what goes in comes out, to a fraction of a cell."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aqa_pipeline.layers import heatmaps
+
+H, W = 18, 25
+
+
+def test_encode_by_hand():
+    maps = heatmaps.encode(torch.tensor([[3.0, 2.0], [0.5, 17.0]]), height=H, width=W, sigma=2.0)
+    assert maps.shape == (2, H, W)
+    assert maps[0, 2, 3] == 1.0
+    assert maps[0, 2, 5] == pytest.approx(np.exp(-0.5))  # one sigma to the right
+    assert maps[0, 4, 5] == pytest.approx(np.exp(-1.0))  # and one down
+    assert maps[1, 17, 0] == maps[1, 17, 1] == pytest.approx(np.exp(-0.25 / 8))  # half a cell to either side
+
+
+@settings(max_examples=60, deadline=None)
+@given(x=st.floats(3, W - 4), y=st.floats(3, H - 4), height=st.floats(0.05, 3.0))
+def test_dark_finds_the_top_of_a_gaussian(x, y, height):
+    # Far from the border the blur keeps a Gaussian a Gaussian and one Newton step is exact.
+    middle_x, middle_y = np.clip([x, y], 8, [W - 9, H - 9])
+    maps = height * heatmaps.encode(torch.tensor([middle_x, middle_y]), height=H, width=W, sigma=2.0)
+    found = heatmaps.decode(maps, kernel=3)
+    assert found[:2].numpy() == pytest.approx([middle_x, middle_y], abs=0.02)
+    # Anywhere inside, the truncated blur costs at most a quarter of a cell.
+    maps = height * heatmaps.encode(torch.tensor([x, y]), height=H, width=W, sigma=1.5)
+    assert heatmaps.decode(maps, kernel=7)[:2].numpy() == pytest.approx([x, y], abs=0.25)
+
+
+def test_newton_step_by_hand():
+    # log map = -(x - 0.25)^2 / 2 - (y + 0.5)^2 / 4 + 0.1 x y with x and y from -2 to 2: a parabola, so the
+    # step is exact. Its top solves 0 = -(x - 0.25) + 0.1 y and 0 = -(y + 0.5) / 2 + 0.1 x.
+    y, x = torch.meshgrid(torch.arange(-2.0, 3), torch.arange(-2.0, 3), indexing="ij")
+    log_map = -((x - 0.25) ** 2) / 2 - (y + 0.5) ** 2 / 4 + 0.1 * x * y
+    top = np.linalg.solve([[-1.0, 0.1], [0.1, -0.5]], [-0.25, 0.25])
+    step = heatmaps._newton_step(log_map[None], torch.tensor([True]))
+    assert step[0].numpy() == pytest.approx(top, abs=1e-5)
+    assert (heatmaps._newton_step(log_map[None], torch.tensor([False])) == 0).all()
+
+
+def test_argmax_and_dark_differ_only_below_a_cell():
+    maps = heatmaps.encode(torch.tensor([[10.3, 9.4], [10.8, 9.4]]), height=H, width=W, sigma=2.0)
+    plain, fine = heatmaps.decode(maps, dark=False), heatmaps.decode(maps)
+    assert plain[:, :2].tolist() == [[10, 9], [11, 9]]
+    assert fine[:, 0].numpy() == pytest.approx([10.3, 10.8], abs=0.05)
+    assert (plain[:, 2] == fine[:, 2]).all()
+    assert (plain[:, 2] < 1).all()
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (1, 9), (W - 1, H - 1), (W - 2, 9), (12, 1), (12, H - 2)])
+def test_cells_at_the_border_are_not_refined(corner):
+    maps = heatmaps.encode(torch.tensor(corner) + 0.2, height=H, width=W, sigma=2.0)
+    assert tuple(heatmaps.decode(maps)[:2].tolist()) == corner
+
+
+def test_empty_and_flat_maps_stay_finite():
+    maps = torch.stack([torch.zeros(H, W), torch.full((H, W), -0.3), torch.full((H, W), 0.5)])
+    found = heatmaps.decode(maps)
+    assert found[0].tolist() == [0, 0, 0]
+    assert found[1].tolist() == [0, 0, pytest.approx(-0.3)]
+    assert torch.isfinite(found).all()
+    assert found[2, 2] == 0.5
+
+
+def test_leading_axes_are_kept_and_maps_do_not_mix():
+    points = torch.tensor(
+        [[[9.0, 8.0], [15.5, 9.5], [12.25, 10.0]], [[11.0, 7.0], [16.0, 8.5], [8.5, 9.0]]]
+    )  # (2, 3, 2)
+    found = heatmaps.decode(heatmaps.encode(points, height=H, width=W, sigma=1.5), kernel=5)
+    assert found.shape == (2, 3, 3)
+    assert found[..., :2].numpy() == pytest.approx(points.numpy(), abs=0.05)
+
+
+def test_blur_is_the_zero_padded_gaussian_of_opencv():
+    image = np.random.default_rng(0).random((H, W)).astype(np.float32)
+    ours = heatmaps._blur_matrix(H, 11) @ torch.from_numpy(image) @ heatmaps._blur_matrix(W, 11).T
+    theirs = cv2.GaussianBlur(image, (11, 11), 0, borderType=cv2.BORDER_CONSTANT)
+    assert ours.numpy() == pytest.approx(theirs, abs=1e-4)
+
+
+def test_a_second_peak_below_the_first_does_not_move_it():
+    maps = heatmaps.encode(torch.tensor([[6.0, 9.0], [19.0, 9.0]]), height=H, width=W, sigma=1.0)
+    found = heatmaps.decode(maps[0] + 0.6 * maps[1], kernel=3)
+    assert found.numpy() == pytest.approx([6.0, 9.0, 1.0], abs=0.02)

@@ -1,0 +1,73 @@
+"""Names, symmetry and skeletons of the keypoint sets."""
+
+import numpy as np
+import pytest
+
+from aqa_pipeline import keypoint_sets
+from aqa_pipeline.errors import InputError
+
+SIZES = {"coco_17": 17, "coco_wholebody_133": 133, "mpii_16": 16, "kimore_18": 18}
+
+
+def test_all_sets_are_listed():
+    assert set(keypoint_sets.available()) == set(SIZES)
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_a_set_is_consistent(name):
+    chosen = keypoint_sets.get(name)
+    assert len(chosen) == len(set(chosen.names)) == SIZES[name]
+    assert len(chosen.sigmas) in (0, len(chosen))
+    assert (name == "kimore_18") == (not chosen.sigmas)
+    touched = {end for edge in chosen.edges for end in edge}
+    assert touched == set(range(len(chosen))), "every keypoint is drawn"
+    paired = [index for pair in chosen.flip_pairs for index in pair]
+    assert len(paired) == len(set(paired)), "no keypoint in two pairs"
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_mirroring_twice_gives_the_original_and_swaps_sides(name):
+    chosen = keypoint_sets.get(name)
+    order = np.array(chosen.flipped)
+    assert (order[order] == np.arange(len(chosen))).all()
+    for index, label in enumerate(chosen.names):
+        if label.startswith("left_"):
+            assert chosen.names[order[index]] == label.replace("left_", "right_")
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_the_mirrored_skeleton_is_the_same_skeleton(name):
+    chosen = keypoint_sets.get(name)
+    edges = {frozenset(edge) for edge in chosen.edges}
+    assert {frozenset(chosen.flipped[end] for end in edge) for edge in edges} == edges
+
+
+def test_whole_body_begins_with_the_seventeen_and_keeps_the_published_places():
+    body, whole = keypoint_sets.get("coco_17"), keypoint_sets.get("coco_wholebody_133")
+    assert whole.names[:17] == body.names
+    assert whole.sigmas[:17] == body.sigmas
+    places = {
+        "left_big_toe": 17,
+        "right_heel": 22,
+        "face_0": 23,
+        "face_67": 90,
+        "left_hand_0": 91,
+        "right_hand_20": 132,
+    }
+    assert {label: whole.index(label) for label in places} == places
+    assert (23, 39) in whole.flip_pairs
+    assert whole.flipped[23 + 36] == 23 + 45
+    assert whole.flipped[23 + 8] == 23 + 8  # the chin is its own mirror
+
+
+def test_known_places_of_the_other_sets():
+    assert keypoint_sets.get("mpii_16").names[9] == "head_top"
+    kimore = keypoint_sets.get("kimore_18")
+    assert (kimore.names[0], kimore.names[17], kimore.dimensions) == ("spine_base", "spine_shoulder", 3)
+
+
+def test_unknown_names_are_answered_with_the_nearest():
+    with pytest.raises(InputError, match="did you mean 'coco_17'"):
+        keypoint_sets.get("coco17")
+    with pytest.raises(InputError, match="did you mean 'left_wrist'"):
+        keypoint_sets.get("coco_17").index("left_writs")
