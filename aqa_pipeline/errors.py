@@ -1,4 +1,4 @@
-"""The one kind of error a user is meant to read: one line, what was found, what was expected, the nearest valid name."""
+"""The one kind of error a user is meant to read: what was found, what was expected, the nearest valid name."""
 
 from __future__ import annotations
 

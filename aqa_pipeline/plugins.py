@@ -32,17 +32,18 @@ def load(room: str, name: str) -> ModuleType:
     return importlib.import_module(f"aqa_pipeline.{room}.{source(room, name).stem}")
 
 
-def options(room: str, name: str, function: str = "build") -> list[str]:
-    """Keyword-only arguments of a plugin's function, read from its source.
+def options(room: str, name: str, *functions: str) -> list[str]:
+    """Keyword-only arguments of the first of `functions` that a plugin has, read from its source.
 
     Nothing is imported: the workflow checks the options of every system when it is parsed, before any job starts,
     and must not pay for torch there.
     """
-    tree = ast.parse(source(room, name).read_text())
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name == function:
-            return [argument.arg for argument in node.args.kwonlyargs]
-    raise InputError(f"{room}/{name}.py has no function '{function}'")
+    body = ast.parse(source(room, name).read_text()).body
+    defined = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
+    for function in functions:
+        if function in defined:
+            return [argument.arg for argument in defined[function].args.kwonlyargs]
+    raise InputError(f"{room}/{name}.py has no function {' or '.join(functions)}")
 
 
 def constant(room: str, name: str, variable: str) -> object:

@@ -80,7 +80,9 @@ class Writer:
         group = self._file["videos"].create_group(_name(video_id))
         for name, array in arrays.items():
             array = np.asarray(array)
-            squeezable = array.dtype == bool and array.size > 4096  # masks: 60 times smaller; the rest is small or noise
+            squeezable = (
+                array.dtype == bool and array.size > 4096
+            )  # masks: 60 times smaller; the rest is small or noise
             group.create_dataset(name, data=array, compression="gzip" if squeezable else None)
         group.attrs.update(facts)
 
@@ -106,12 +108,16 @@ def read(path: Path, *, kind: str, version: int | None = None) -> Iterator[Reade
         file = h5py.File(path, "r")
         found, found_version = file.attrs["kind"], int(file.attrs["version"])
     except (OSError, KeyError) as error:
-        raise InputError(f"{path}: damaged or not a store of ours, expected {kind} in HDF5; delete it to make it again") from error
+        raise InputError(
+            f"{path}: damaged or not a store of ours, expected {kind} in HDF5; delete it to make it again"
+        ) from error
     with file:
         if found != kind:
             raise InputError(f"{path}: holds {found}, expected {kind}")
         if version is not None and found_version != version:
-            raise InputError(f"{path}: {kind} of version {found_version}, expected {version}; delete it to make it again")
+            raise InputError(
+                f"{path}: {kind} of version {found_version}, expected {version}; delete it to make it again"
+            )
         yield Reader(file, Path(path))
 
 

@@ -1,11 +1,10 @@
-"""Bring keypoints that somebody else made into a store: the data set's own, or one file a video."""
+"""Import the keypoints that a data set brings with it, instead of estimating them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from aqa_pipeline import plugins, stores
-from aqa_pipeline.errors import InputError
 from aqa_pipeline.stages import Options, command_line, each_video, made_by
 
 VERSION = 1
@@ -22,20 +21,17 @@ def import_keypoints(samples: Path, out: Path, *, adapter: str, options: Options
 
     table = pd.read_parquet(samples).set_index("video_id")
     dataset = plugins.load("datasets", adapter)
-    brings_own = hasattr(dataset, "keypoints")
-    own = {v: found for v, *found in dataset.keypoints(set(table.index), **options)} if brings_own else {}
-
-    def make(video_id: str) -> tuple[dict, dict]:
-        if not brings_own:
-            return precomputed.of_sample(table.loc[video_id])
-        if video_id not in own:
-            raise InputError(f"{adapter}: no keypoints of '{video_id}'")
-        keypoints, facts = own[video_id]
-        return {"keypoints": keypoints}, facts
-
     made = made_by("import_keypoints", adapter=adapter, options=options)
     with stores.write(out, kind="keypoints", version=VERSION, made_by=made) as store:
-        each_video(table.index, store, "import_keypoints", make)
+        if not hasattr(dataset, "keypoints"):
+            each_video(table.index, store, "import_keypoints", lambda video: precomputed.of_sample(table.loc[video]))
+            return
+        missing = set(table.index)
+        for video_id, keypoints, facts in dataset.keypoints(set(table.index), **options):
+            store.put(video_id, {"keypoints": keypoints}, **facts)
+            missing.discard(video_id)
+        for video_id in sorted(missing):
+            store.fail(video_id, "import_keypoints", f"{adapter}: brings no keypoints of '{video_id}'")
 
 
 if __name__ == "__main__":

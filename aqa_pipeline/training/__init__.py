@@ -1,1 +1,1 @@
-"""Loops that train what the other rooms build."""
+"""Query/exemplar draws, batches from feature stores, one loop that knows no paper, and the runs it leaves behind."""

@@ -1,0 +1,32 @@
+# From competition video to the score tables of the action quality assessment literature.
+#
+#   snakemake --cores 8 results/tables.csv                                     the embedded data set
+#   snakemake --cores 8 --configfile experiments/NAME.yaml results/tables.csv   another paper's tables
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/videos.smk"
+include: "workflow/rules/poses.smk"
+include: "workflow/rules/features.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/pictures.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        "results/tables.csv",
+        "results/failures.csv",
+        quality_files(),
+        picture_files(),

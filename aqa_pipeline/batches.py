@@ -1,0 +1,97 @@
+"""What systems are handed: single clips, and pairs of a query and an exemplar.
+
+Axes: B clips or queries, P pairs, T frames, D features, C H W pictures. A query may have several exemplars, and not
+every query as many (a rare dive has few), so pairs come as a flat list and `query_of` says whose each is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+NO_LABEL = -100  # frames without a sub_action; the value that torch's cross entropy passes over
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a system may know of its data before it is built; kept in config.json, so that it can be built again."""
+
+    dims: Mapping[str, int]  # modality -> D
+    n_frames: int
+    sub_actions: tuple[str, ...] = ()  # names of the frame classes of the training part
+    action_types: tuple[str, ...] = ()  # of the training part
+    target_range: tuple[float, float] = (0.0, 1.0)  # of the training part, in the units the system is trained on
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Facts:
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+@dataclass(frozen=True)
+class Clips:
+    """B clips with what is known of them."""
+
+    inputs: Mapping[str, Tensor]  # modality -> (B, T, D) features, or (B, C, T, H, W) frames
+    video_ids: tuple[str, ...]
+    target: Tensor  # (B,) NaN where the system must not know it
+    difficulty: Tensor  # (B,) NaN where the sport has none
+    action_type: Tensor  # (B,) number in Facts.action_types, -1 where the training part has no such type
+    sub_action: Tensor | None = None  # (B, T) number in Facts.sub_actions, or NO_LABEL
+    judge_scores: Tensor | None = None  # (B, J) NaN where unknown
+    masks: Mapping[str, Tensor] = field(default_factory=dict)  # name -> (B, T, H, W), or (B, T) for valid frames
+
+    def __len__(self) -> int:
+        return len(self.video_ids)
+
+    def _each(self, change: Any) -> Clips:
+        tensors = ("target", "difficulty", "action_type", "sub_action", "judge_scores")
+        present = {name: getattr(self, name) for name in tensors if getattr(self, name) is not None}
+        return replace(
+            self,
+            inputs={name: change(value) for name, value in self.inputs.items()},
+            masks={name: change(value) for name, value in self.masks.items()},
+            **{name: change(value) for name, value in present.items()},
+        )
+
+    def to(self, device: torch.device | str) -> Clips:
+        """The same clips on a device."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def rows(self, index: Tensor) -> Clips:
+        """The clips of some rows `(P,)`, repeated where a row is named twice."""
+        ids = tuple(self.video_ids[i] for i in index.tolist())
+        return replace(self._each(lambda tensor: tensor[index]), video_ids=ids)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """P pairs: exemplar p belongs to query `query_of[p]`."""
+
+    query: Clips  # B
+    exemplar: Clips  # P
+    query_of: Tensor  # (P,)
+
+    def __len__(self) -> int:
+        return len(self.exemplar)
+
+    def to(self, device: torch.device | str) -> Pairs:
+        """The same pairs on a device."""
+        return Pairs(self.query.to(device), self.exemplar.to(device), self.query_of.to(device))
+
+    def queries(self) -> Clips:
+        """The query of each pair, P clips."""
+        return self.query.rows(self.query_of)
+
+    def average(self, votes: Tensor) -> Tensor:
+        """Mean vote `(B,)` of the exemplars of each query, from one vote a pair `(P,)`."""
+        total = votes.new_zeros(len(self.query)).index_add(0, self.query_of, votes)
+        count = votes.new_zeros(len(self.query)).index_add(0, self.query_of, votes.new_ones(len(votes)))
+        return total / count

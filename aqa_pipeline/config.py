@@ -1,0 +1,276 @@
+"""The configuration: every choice of a run, its type, its default and its meaning, in one place.
+
+`config.yaml` holds the values; `workflow/schemas/config.schema.json` is generated from these models for editors
+(`make schema`). Everything is checked when the workflow is parsed, before any job starts.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from aqa_pipeline import plugins
+from aqa_pipeline.errors import InputError, nearest
+
+Name = Field(pattern=r"^[a-z0-9_]+$")
+
+
+class Strict(BaseModel):
+    """A block that admits no unknown key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PluginBlock(BaseModel):
+    """A block that names a plugin and gives it options: whatever is no field here goes to the plugin's function."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    use: str | None = Field(None, description="file in the room; the block's own name by default")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class Protocol(PluginBlock):
+    """How videos are parted into training and test; `use` names a file of `protocols/`."""
+
+    folds: int = Field(1, ge=1, description="number of folds")
+    validation: float = Field(0.0, ge=0, lt=1, description="share of the training part set aside for selection")
+
+
+class Dataset(PluginBlock):
+    """A data set; `use` names a file of `datasets/`, other keys are its options (root, annotations, ...)."""
+
+    shards: int = Field(1, ge=1, le=9999, description="files a stage writes; one job each")
+    starts_at: Literal["videos", "keypoints", "features"] = Field("videos", description="what the data set holds")
+    quality: int = Field(90, ge=1, le=100, description="JPEG quality of the frame store")
+    max_height: int = Field(0, ge=0, description="taller frames are reduced to this height; 0 keeps them")
+    min_frames: int = Field(8, ge=1, description="shorter videos are left out")
+    max_failed_fraction: float = Field(0.05, ge=0, le=1, description="more videos left out than this stops the run")
+    protocols: dict[str, Protocol] = Field(default_factory=dict)
+
+
+class Detector(PluginBlock):
+    """A detector; `use` names a file of `detection/`."""
+
+    athlete: str = Field("tracked", description="which person is the athlete: a file of `athlete/`")
+    athlete_options: dict[str, Any] = Field(default_factory=dict)
+
+
+class Estimator(PluginBlock):
+    """A keypoint estimator; `use` names a file of `pose/`."""
+
+
+class FeatureSet(PluginBlock):
+    """A feature set; `use` names a file of `features/`, which says what it is made from."""
+
+    detector: str | None = Field(None, description="block of `detection` whose boxes are used")
+    estimator: str | None = Field(None, description="block of `pose` whose keypoints are used")
+
+
+class Exemplars(Strict):
+    """How exemplars are drawn from the training part."""
+
+    choose: Literal["same_type", "same_difficulty", "any"] = "same_type"
+    n_exemplars: int = Field(10, ge=1, description="votes a test query gets")
+
+
+class Training(Strict):
+    """The training loop."""
+
+    steps: int = Field(400, ge=1, description="optimiser steps")
+    batch: int = Field(32, ge=1, description="queries a step")
+    optimiser: Literal["adam", "adamw"] = "adamw"
+    lr: float = Field(2e-3, gt=0)
+    weight_decay: float = Field(1e-2, ge=0)
+    warm_up: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
+    schedule: Literal["cosine", "constant"] = "cosine"
+    clip: float = Field(1.0, ge=0, description="largest norm of the gradient; 0 for none")
+
+
+class Variant(PluginBlock):
+    """One variant of a system; keys that are no field here are options of the system's `build` (or `fit`)."""
+
+    features: str | None = Field(None, description="block of `features` it reads")
+    target: Literal["execution", "score"] = Field(
+        "execution", description="what is learnt; difficulty is put back after"
+    )
+    exemplars: Exemplars | None = None
+    training: Training = Training()
+    selection: Literal["last", "validation", "test"] = Field("last", description="which epoch is kept")
+    control: Literal["none", "permute_inputs", "permute_labels"] = Field("none", description="a run that must fail")
+    seeds: list[int] = Field([0], min_length=1)
+
+
+class Published(Strict):
+    """A figure from the literature."""
+
+    system: str
+    variant: str
+    dataset: str | None = None
+    metric: str
+    value: float
+    source: str
+
+
+class Table(Strict):
+    """A table: rows of `system.variant` on data sets under one protocol."""
+
+    datasets: list[str] = Field(min_length=1)
+    protocol: str
+    rows: list[str] = Field(min_length=1, description="system.variant, in the order they are shown")
+    metrics: list[str] = ["spearman_rho", "spearman_rho_mark", "relative_l2_x100", "med"]
+    floor: str | None = Field("no_video.default", description="the row every other is compared with")
+    ceiling: str | None = Field("judge_ceiling.default")
+    mean_over_datasets: bool = False
+    published: list[Published] = []
+
+
+class Quality(Strict):
+    """Stage outputs compared with known truth, for data sets that have it."""
+
+    detection: list[str] = []
+    pose: list[str] = Field([], description="detector.estimator")
+    faults: str | None = Field(None, description="detector.estimator whose keypoints are asked for the latent faults")
+
+
+class Look(Strict):
+    """Pictures and films to look at."""
+
+    overlays: int = Field(3, ge=0, description="overlay films a table")
+    keypoints: str | None = Field(None, description="detector.estimator drawn on them")
+
+
+class Config(Strict):
+    """The whole configuration."""
+
+    make_tables: list[str] = Field(min_length=1, description="blocks of `tables` that results/tables.csv holds")
+    seed: int = Field(0, ge=0, description="folds, draws and bootstrap")
+    bootstrap: int = Field(2000, ge=100, description="draws for the intervals")
+    datasets: dict[str, Dataset]
+    detection: dict[str, Detector] = {}
+    pose: dict[str, Estimator] = {}
+    features: dict[str, FeatureSet] = {}
+    systems: dict[str, dict[str, Variant]]
+    tables: dict[str, Table]
+    quality: dict[str, Quality] = {}
+    look: Look = Look()
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Config:
+        for table in self.make_tables:
+            _expect(table, self.tables, "make_tables")
+        for name, block in self.datasets.items():
+            _plugin("datasets", f"datasets.{name}", block.use or name, block.options, "samples")
+            for protocol, options in block.protocols.items():
+                where = f"datasets.{name}.protocols.{protocol}"
+                _plugin("protocols", where, options.use or protocol, options.options, "folds")
+        for room, blocks in (("detection", self.detection), ("pose", self.pose), ("features", self.features)):
+            for name, block in blocks.items():
+                _plugin(room, f"{room}.{name}", block.use or name, block.options)
+        for name, block in self.detection.items():
+            _plugin("athlete", f"detection.{name}.athlete", block.athlete, block.athlete_options, "select")
+        for name, block in self.features.items():
+            _expect_optional(block.detector, self.detection, f"features.{name}.detector")
+            _expect_optional(block.estimator, self.pose, f"features.{name}.estimator")
+        for system, variants in self.systems.items():
+            for name, variant in variants.items():
+                where = f"systems.{system}.{name}"
+                _plugin("systems", where, variant.use or system, variant.options, ("build", "fit"))
+                _expect_optional(variant.features, self.features, f"{where}.features")
+        for name in self.make_tables:
+            self._check_table(name, self.tables[name])
+        for name, block in self.quality.items():
+            _expect(name, self.datasets, "quality")
+            for detector in block.detection:
+                _expect(detector, self.detection, f"quality.{name}.detection")
+            for pair in [*block.pose, *([block.faults] if block.faults else [])]:
+                self._check_keypoints(pair, f"quality.{name}")
+        return self
+
+    def _check_table(self, name: str, table: Table) -> None:
+        for dataset in table.datasets:
+            _expect(dataset, self.datasets, f"tables.{name}.datasets")
+            _expect(table.protocol, self.datasets[dataset].protocols, f"tables.{name}.protocol")
+        for row in [*table.rows, *filter(None, (table.floor, table.ceiling))]:
+            _expect(row, self.rows(), f"tables.{name}.rows")
+        for metric in table.metrics:
+            _expect(metric, plugins.available("metrics"), f"tables.{name}.metrics")
+
+    def _check_keypoints(self, pair: str, where: str) -> None:
+        detector, _, estimator = pair.partition(".")
+        _expect(detector, self.detection, where)
+        _expect(estimator, self.pose, where)
+
+    def rows(self) -> list[str]:
+        """Every `system.variant` there is."""
+        return [f"{system}.{variant}" for system, variants in self.systems.items() for variant in variants]
+
+    def variant(self, row: str) -> Variant:
+        """The block of a row."""
+        system, variant = row.split(".")
+        return self.systems[system][variant]
+
+
+def check(config: dict[str, Any]) -> Config:
+    """Validate a configuration; the first mistake is an InputError of one line that names the key."""
+    try:
+        return Config.model_validate(config)
+    except ValidationError as error:
+        raise InputError(_one_line(error)) from None
+
+
+def schema() -> str:
+    """JSON schema of the configuration, for editors."""
+    return json.dumps(Config.model_json_schema(), indent=2) + "\n"
+
+
+def _plugin(room: str, where: str, name: str, options: dict, functions: str | tuple[str, ...] = "build") -> None:
+    """The plugin exists and knows its options, read from its source and not imported."""
+    if name not in plugins.available(room):
+        raise InputError(f"{where}: no '{name}' in {room}: {nearest(name, plugins.available(room))}")
+    functions = (functions,) if isinstance(functions, str) else functions
+    known = plugins.options(room, name, *functions)
+    for option in options:
+        _expect(option, known, where)
+
+
+def _expect(name: str, known: Any, where: str) -> None:
+    if name not in known:
+        raise InputError(f"{where}: unknown '{name}', {nearest(name, known)}")
+
+
+def _expect_optional(name: str | None, known: Any, where: str) -> None:
+    if name is not None:
+        _expect(name, known, where)
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or "configuration"
+    if first["type"] == "value_error":  # an InputError of ours, already complete
+        return str(first["ctx"]["error"])
+    if first["type"] == "extra_forbidden":
+        return f"{where}: unknown key, {nearest(str(first['loc'][-1]), _fields_at(first['loc'][:-1]))}"
+    return f"{where}: found {first['input']!r}, {first['msg'][0].lower()}{first['msg'][1:]}"
+
+
+def _fields_at(location: tuple) -> list[str]:
+    """Field names of the model that a location in the configuration leads to."""
+    model: Any = Config
+    for part in location:
+        field = getattr(model, "model_fields", {}).get(part)
+        model = field.annotation if field else model
+        while not hasattr(model, "model_fields") and getattr(model, "__args__", ()):
+            model = model.__args__[-1] if model.__args__[-1] is not type(None) else model.__args__[0]
+    return list(getattr(model, "model_fields", {}))
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(schema())

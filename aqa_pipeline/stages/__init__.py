@@ -1,0 +1,92 @@
+"""Stages: one thin script a rule, named like the rule. It opens, calls a room below, and writes.
+
+Each is a typed function that a test can call and `python -m aqa_pipeline.stages.<name> --help` explains.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
+
+import typer
+
+from aqa_pipeline import stores
+from aqa_pipeline.errors import InputError
+
+log = logging.getLogger("aqa_pipeline")
+
+
+def _mapping(value: str | Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return dict(json.loads(value) if isinstance(value, str) else value)
+    except (json.JSONDecodeError, TypeError, ValueError) as error:
+        raise typer.BadParameter(f"found {value!r}, expected a JSON object such as '{{\"name\": 1}}'") from error
+
+
+Options = Annotated[dict, typer.Option(parser=_mapping, metavar="JSON", help="options of the plugin, a JSON object")]
+
+
+def command_line(function: Callable[..., None]) -> None:
+    """Run a stage function from the command line; options and help come from its signature.
+
+    A mistake of the user is one line on standard error and exit status 2.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(function)
+    try:
+        app()
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        if error.errno is None:
+            raise
+        sys.exit(f"error: {error.filename or 'writing'}: {error.strerror}; nothing was left half-written")
+
+
+def progress(items: Iterable[Any], label: str, total: int | None = None, every: float = 2.0) -> Iterator[Any]:
+    """Pass items through and log how far it is, at most once in `every` seconds (`aqa watch` shows these lines)."""
+    total = len(items) if total is None and hasattr(items, "__len__") else total
+    started = shown = time.monotonic()
+    done = 0
+    for done, item in enumerate(items, start=1):
+        yield item
+        now = time.monotonic()
+        if now - shown >= every:
+            shown = now
+            left = f", {(total - done) * (now - started) / done:.0f} s left" if total else ""
+            log.info("%s: %d of %s, %.1f/s%s", label, done, total or "?", done / (now - started), left)
+    log.info("%s: %d done in %.1f s", label, done, time.monotonic() - started)
+
+
+def made_by(stage: str, **facts: Any) -> dict[str, Any]:
+    """What made a store: stage, options and library versions; kept in its attributes."""
+    libraries = {"python": platform.python_version()}
+    for name in ("aqa-pipeline", "numpy", "opencv-python-headless", "torch"):
+        with contextlib.suppress(PackageNotFoundError):
+            libraries[name] = version(name)
+    return dict(stage=stage, **facts, libraries=libraries)
+
+
+def each_video(
+    video_ids: Iterable[str], store: stores.Writer, stage: str, make: Callable[[str], tuple[dict, dict]]
+) -> None:
+    """Put `make(video_id) -> (arrays, facts)` into the store, video by video.
+
+    A video that cannot be used is recorded with its reason and left out; the run goes on with the others.
+    """
+    for video_id in progress(list(video_ids), stage):
+        try:
+            arrays, facts = make(video_id)
+        except InputError as error:
+            log.warning("%s: left out: %s", video_id, error)
+            store.fail(video_id, stage, str(error))
+        else:
+            store.put(video_id, arrays, **facts)

@@ -1,0 +1,44 @@
+"""Draw the pairs of query and exemplar that training and prediction will use, and store them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aqa_pipeline import stores
+from aqa_pipeline.stages import command_line
+
+VERSION = 1
+
+
+def draw_pairs(
+    samples: Path,
+    folds: Path,
+    out: Path,
+    features: Annotated[list[Path] | None, typer.Argument()] = None,
+    *,
+    exemplars: str = "same_type",
+    n_exemplars: int = 10,
+    steps: int = 400,
+    batch: int = 32,
+    seed: int = 0,
+) -> None:
+    """Draw for all folds of FOLDS and write the table to OUT; only videos in all FEATURES stores are drawn."""
+    import pandas as pd
+
+    from aqa_pipeline.training import pairs
+    from aqa_pipeline.training.data import open_features
+
+    table = pd.read_parquet(samples)
+    with open_features(features or []) as inputs:
+        usable = [all(video_id in of for of in inputs.values()) for video_id in table["video_id"]]
+    options = dict(exemplars=exemplars, n_exemplars=n_exemplars, steps=steps, batch=batch, seed=seed)
+    draws = pairs.draw_pairs(table[usable], pd.read_parquet(folds), **options)
+    with stores.replacing(out) as path:
+        draws.to_parquet(path, index=False)
+
+
+if __name__ == "__main__":
+    command_line(draw_pairs)

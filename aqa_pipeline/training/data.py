@@ -1,0 +1,266 @@
+"""From stores and the sample table to batches: read when asked for, resampled, and scaled by the training part alone."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aqa_pipeline import stores
+from aqa_pipeline.batches import NO_LABEL, Clips, Facts, Pairs
+from aqa_pipeline.errors import InputError, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+SAMPLING = ("linear", "nearest")
+
+
+class Features:
+    """The feature sequences of one modality, from any number of stores; nothing is read before it is asked for."""
+
+    def __init__(self, readers: Sequence[stores.Reader]) -> None:
+        self._reader_of = {video_id: reader for reader in readers for video_id in reader}
+
+    def __contains__(self, video_id: str) -> bool:
+        return video_id in self._reader_of
+
+    def read(self, video_id: str) -> np.ndarray:
+        """`(T', D)` of one video."""
+        if video_id not in self:
+            raise InputError(f"no features of video '{video_id}', {nearest(video_id, list(self._reader_of)[:50])}")
+        return self._reader_of[video_id].array(video_id, "features")
+
+    def first_frames(self, video_id: str) -> np.ndarray:
+        """`(T',)` the frame at which each row begins, counted from the clip's first."""
+        return self._reader_of[video_id].array(video_id, "first_frame")
+
+
+@contextlib.contextmanager
+def open_features(paths: Iterable[Path]) -> Iterator[dict[str, Features]]:
+    """Open feature stores; those of one feature set (a folder holds one) become one modality of that name."""
+    with contextlib.ExitStack() as stack:
+        readers: dict[str, list[stores.Reader]] = {}
+        for path in paths:
+            reader = stack.enter_context(stores.read(path, kind="features"))
+            readers.setdefault(Path(path).parent.name, []).append(reader)
+        yield {modality: Features(of_modality) for modality, of_modality in readers.items()}
+
+
+class Truth:
+    """The noise-free execution score of simulated videos, as a sequence of one frame with one feature."""
+
+    def __init__(self, readers: Sequence[stores.Reader]) -> None:
+        self._reader_of = {video_id: reader for reader in readers for video_id in reader}
+
+    def __contains__(self, video_id: str) -> bool:
+        return video_id in self._reader_of
+
+    def read(self, video_id: str) -> np.ndarray:
+        """`(1, 1)` of one video."""
+        facts = self._reader_of[video_id].facts(video_id)
+        if "true_execution" not in facts:
+            raise InputError(f"{self._reader_of[video_id].path}: video '{video_id}' has no fact 'true_execution'")
+        return np.array([[facts["true_execution"]]], dtype=np.float32)
+
+    def first_frames(self, video_id: str) -> np.ndarray:
+        """`(1,)`, the first frame."""
+        return np.zeros(1, dtype=np.int64)
+
+
+@contextlib.contextmanager
+def open_truth(paths: Iterable[Path]) -> Iterator[dict[str, Truth]]:
+    """The modality "truth", where there are truth stores."""
+    with contextlib.ExitStack() as stack:
+        readers = [stack.enter_context(stores.read(path, kind="truth")) for path in paths]
+        yield {"truth": Truth(readers)} if readers else {}
+
+
+def resample(sequence: np.ndarray, n_frames: int, *, sampling: str = "linear") -> np.ndarray:
+    """`(T', ...)` -> `(n_frames, ...)` over the whole length: interpolated, or the frames at the truncated positions.
+
+    "nearest" is the rule of the FineDiving loader, so that features and frame labels use the same frames.
+    """
+    positions = np.linspace(0, len(sequence) - 1, n_frames)
+    if sampling == "nearest":
+        return sequence[positions.astype(int)]
+    left = np.minimum(positions.astype(int), max(len(sequence) - 2, 0))
+    right = np.minimum(left + 1, len(sequence) - 1)
+    share = (positions - left).astype(np.float32).reshape(-1, *[1] * (sequence.ndim - 1))
+    return (1 - share) * sequence[left] + share * sequence[right]
+
+
+class Data:
+    """The videos of one data set, made into batches for one system.
+
+    Parameters
+    ----------
+    samples
+        The sample table; `targets` is what the system learns, by video id, in its own units.
+    inputs
+        Modality -> its features. A video must be in all of them.
+    n_frames, sampling
+        Length of every sequence and how it is reached; 0 keeps each as long as it is (for batches of one).
+    normalise
+        Whether inputs and targets are scaled to mean 0 and sd 1 with the statistics that `fit` took.
+    memory_mb
+        Prepared sequences kept in memory; those beyond are read again each time.
+    """
+
+    def __init__(
+        self,
+        samples: pd.DataFrame,
+        inputs: Mapping[str, Features],
+        targets: Mapping[str, float],
+        *,
+        n_frames: int = 32,
+        sampling: str = "linear",
+        normalise: bool = True,
+        memory_mb: int = 1000,
+    ) -> None:
+        if sampling not in SAMPLING:
+            raise InputError(f"sampling: found '{sampling}', {nearest(sampling, SAMPLING)}")
+        self.samples = samples.set_index("video_id", drop=False)
+        self._row_of = {video_id: row for row, video_id in enumerate(self.samples.index)}  # faster than pandas' own
+        self._difficulty = self.samples["difficulty"].to_numpy(dtype=np.float32)
+        self._judge_scores = _judge_scores(self.samples["judge_scores"])
+        self.inputs, self.targets = inputs, targets
+        self.n_frames, self.sampling, self.normalise = n_frames, sampling, normalise
+        self.features_of: dict[str, str] = {}  # a control gives a video the features of another
+        self.scales: dict[str, np.ndarray] = {}
+        self.facts = Facts(dims={}, n_frames=n_frames)
+        self._left = memory_mb * 2**20
+        self._kept: dict[str, dict[str, Any]] = {}
+
+    def fit(self, training: Sequence[str]) -> Facts:
+        """Take statistics and vocabularies from the training part; read in one pass, one video at a time."""
+        targets = np.array([self.targets[video_id] for video_id in training])
+        self.scales["target"] = (
+            np.array([targets.mean(), targets.std() or 1.0]) if self.normalise else np.array([0.0, 1.0])
+        )
+        dims = {}
+        for modality, features in self.inputs.items():
+            moments = _moments(features.read(self.features_of.get(video_id, video_id)) for video_id in training)
+            dims[modality] = moments.shape[1]
+            self.scales[f"input.{modality}"] = (
+                moments if self.normalise else np.stack([0 * moments[0], 1 + 0 * moments[0]])
+            )
+        rows = self.samples.loc[list(training)]
+        scaled = self.scaled(targets)
+        facts = Facts(
+            dims=dims,
+            n_frames=self.n_frames,
+            sub_actions=tuple(sorted({step["sub_action"] for steps in rows["steps"] for step in _steps(steps)})),
+            action_types=tuple(sorted(rows["action_type"].dropna().unique())),
+            target_range=(float(scaled.min()), float(scaled.max())),
+        )
+        self.restore(facts, self.scales)
+        return facts
+
+    def restore(self, facts: Facts, scales: Mapping[str, np.ndarray]) -> None:
+        """Put back what `fit` took, now or in an earlier run."""
+        self.facts, self.scales = facts, dict(scales)
+        number = {name: i for i, name in enumerate(facts.action_types)}
+        self._action_type = np.array([number.get(name, -1) for name in self.samples["action_type"]], dtype=np.int64)
+
+    def scaled(self, targets: np.ndarray) -> np.ndarray:
+        """Targets as the system is trained on them."""
+        mean, sd = self.scales["target"]
+        return (targets - mean) / sd
+
+    def unscaled(self, predictions: np.ndarray) -> np.ndarray:
+        """Predictions in the units of the targets."""
+        mean, sd = self.scales["target"]
+        return predictions * sd + mean
+
+    def clips(self, video_ids: Sequence[str], *, show_target: bool = True) -> Clips:
+        """A batch of single clips; without `show_target` the targets are NaN, as for a query that is to be scored."""
+        import torch
+
+        prepared = [self._prepared(video_id) for video_id in video_ids]
+        rows = [self._row_of[video_id] for video_id in video_ids]
+        targets = np.array([self.targets[video_id] for video_id in video_ids], dtype=np.float64)
+        targets = self.scaled(targets) if show_target else np.full(len(video_ids), np.nan)
+        judges = self._judge_scores
+        return Clips(
+            inputs={modality: torch.stack([clip[modality] for clip in prepared]) for modality in self.inputs},
+            video_ids=tuple(video_ids),
+            target=torch.tensor(targets, dtype=torch.float32),
+            difficulty=torch.from_numpy(self._difficulty[rows]),
+            action_type=torch.from_numpy(self._action_type[rows]),
+            sub_action=torch.stack([clip["sub_action"] for clip in prepared]) if self.inputs else None,
+            judge_scores=None if judges is None else torch.from_numpy(judges[rows]),
+        )
+
+    def pairs(self, queries: Sequence[str], exemplars: Sequence[str], *, show_target: bool = True) -> Pairs:
+        """A batch of pairs; a query that stands several times in a row, once for each exemplar, is one query."""
+        import torch
+
+        starts = [i for i, query in enumerate(queries) if i == 0 or query != queries[i - 1]]
+        query_of = np.repeat(np.arange(len(starts)), np.diff([*starts, len(queries)]))
+        unique = self.clips([queries[i] for i in starts], show_target=show_target)
+        return Pairs(unique, self.clips(exemplars), torch.from_numpy(query_of))
+
+    def _prepared(self, video_id: str) -> dict[str, Tensor]:
+        """Inputs by modality (T, D), and sub_action (T,), of one video."""
+        if video_id in self._kept:
+            return self._kept[video_id]
+        import torch
+
+        source = self.features_of.get(video_id, video_id)
+        clip = {modality: torch.from_numpy(self._sequence(modality, source)) for modality in self.inputs}
+        if self.inputs:
+            clip["sub_action"] = torch.from_numpy(self._sub_action(source))
+        size = sum(tensor.nbytes for tensor in clip.values())
+        if size <= self._left:
+            self._left -= size
+            self._kept[video_id] = clip
+        return clip
+
+    def _sequence(self, modality: str, video_id: str) -> np.ndarray:
+        mean, sd = self.scales[f"input.{modality}"]
+        sequence = ((self.inputs[modality].read(video_id) - mean) / sd).astype(np.float32)
+        return resample(sequence, self.n_frames, sampling=self.sampling) if self.n_frames else sequence
+
+    def _sub_action(self, video_id: str) -> np.ndarray:
+        """Class of each sampled row (T,): the sub_action at the frame where the row begins."""
+        first_frames = next(iter(self.inputs.values())).first_frames(video_id)
+        frames = resample(first_frames, self.n_frames, sampling="nearest") if self.n_frames else first_frames
+        number = {name: i for i, name in enumerate(self.facts.sub_actions)}
+        labels = np.full(len(frames), NO_LABEL, dtype=np.int64)
+        for step in _steps(self.samples.at[video_id, "steps"]):
+            labels[frames >= step["first_frame"]] = number.get(step["sub_action"], NO_LABEL)
+        return labels
+
+
+def _moments(sequences: Iterable[np.ndarray]) -> np.ndarray:
+    """Mean and standard deviation `(2, D)` over the frames of all sequences; a constant channel gets sd 1."""
+    count, total, square = 0, 0.0, 0.0
+    for sequence in sequences:
+        values = sequence.astype(np.float64)
+        if count == 0:
+            shift = values[0]  # sums of squares far from zero would cancel
+        count += len(values)
+        total = total + (values - shift).sum(axis=0)
+        square = square + ((values - shift) ** 2).sum(axis=0)
+    mean = total / count
+    sd = np.sqrt(np.maximum(square / count - mean**2, 0))
+    return np.stack([shift + mean, np.where(sd > 1e-6, sd, 1.0)]).astype(np.float32)
+
+
+def _steps(steps: Any) -> Sequence[Mapping[str, Any]]:
+    return () if steps is None or np.ndim(steps) == 0 else steps
+
+
+def _judge_scores(column: Iterable[Any]) -> np.ndarray | None:
+    """(N, J) float32, NaN where a video has fewer judges; None where no video has any."""
+    lists = [() if scores is None or np.ndim(scores) == 0 else scores for scores in column]
+    longest = max(map(len, lists), default=0)
+    if longest == 0:
+        return None
+    padded = [[*map(float, scores), *[np.nan] * (longest - len(scores))] for scores in lists]
+    return np.array(padded, dtype=np.float32)

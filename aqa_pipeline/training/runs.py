@@ -1,0 +1,335 @@
+"""One run: a system trained on one fold with one seed, what it leaves behind, and what it predicts.
+
+A run's folder holds `weights.safetensors` (arrays alone: the system's under `model.`, scales of the data under `data.`),
+`config.json` (settings, facts of the data, draws of a control) and `history.csv`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aqa_pipeline import plugins, stores
+from aqa_pipeline.batches import Clips, Facts, Pairs
+from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.training import controls
+from aqa_pipeline.training.data import Data, Features, open_features, open_truth
+from aqa_pipeline.training.loop import History, Optimiser, fit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TARGETS = ("execution", "score")
+SELECTIONS = ("last", "validation", "test")
+QUERIES_A_BATCH = 32  # of a prediction
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that a run is made from, besides its data."""
+
+    system: str
+    adapter: str  # file of `datasets/`, which owns how scores are composed
+    fold: int
+    seed: int
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the system
+    training: Mapping[str, Any] = field(default_factory=dict)  # of the loop
+    clips: Mapping[str, Any] = field(default_factory=dict)  # of `data.Data`
+    target: str = "execution"
+    selection: str = "last"
+    control: str = "none"
+
+    def __post_init__(self) -> None:
+        for name, known in (("target", TARGETS), ("selection", SELECTIONS), ("control", controls.CONTROLS)):
+            if getattr(self, name) not in known:
+                raise InputError(f"{name}: found '{getattr(self, name)}', {nearest(getattr(self, name), known)}")
+        known = plugins.options("systems", self.system, "build", "fit")
+        _expect_known("options", self.options, known)
+        _expect_known("training", self.training, [*(f.name for f in fields(Optimiser)), "steps", "batch"])
+        _expect_known("clips", self.clips, ["n_frames", "sampling", "normalise", "memory_mb"])
+
+    @property
+    def is_network(self) -> bool:
+        return "draws" in (plugins.constant("systems", self.system, "needs") or ())
+
+
+@dataclass
+class Run:
+    """A trained system with the data it is to be used on."""
+
+    settings: Settings
+    data: Data
+    weights: dict[str, np.ndarray]
+    swapped: dict[str, str]  # of the control
+    history: History
+
+    def predict(self, queries: Sequence[str], draws: pd.DataFrame | None = None, device: str = "auto") -> pd.DataFrame:
+        """Predicted target of `queries`: video_id, predicted, n_exemplars; a network votes over its `draws`."""
+        import pandas as pd
+
+        if self.settings.is_network:
+            model = _restored(self.settings, self.data.facts, self.weights)
+            return predict_draws(model, self.data, draws[draws["query"].isin(queries)], device)
+        module = plugins.load("systems", self.settings.system)
+        predicted = module.predict(self.weights, self.data.clips(queries, show_target=False))
+        predicted = self.data.unscaled(np.asarray(predicted, dtype=np.float64))
+        return pd.DataFrame(dict(video_id=queries, predicted=predicted, n_exemplars=0))
+
+
+def prepare(settings: Settings, samples: pd.DataFrame, inputs: Mapping[str, Features]) -> Data:
+    """The data as a system is to see it; targets come from the data set's own composition."""
+    adapter = plugins.load("datasets", settings.adapter)
+    targets = samples["score"]
+    if settings.target == "execution":
+        targets = adapter.execution(samples["score"].to_numpy(), samples["difficulty"].to_numpy())
+    options = dict(settings.clips) if settings.is_network else {"normalise": False, **settings.clips}
+    return Data(samples, inputs, dict(zip(samples["video_id"], targets, strict=True)), **options)
+
+
+def train(
+    settings: Settings,
+    samples: pd.DataFrame,
+    folds: pd.DataFrame,
+    inputs: Mapping[str, Features],
+    *,
+    draws: pd.DataFrame | None = None,
+    device: str = "auto",
+) -> Run:
+    """Train one system on the training part of one fold; a network needs the stored `draws` of that fold."""
+    data = prepare(settings, samples, inputs)
+    parts = parts_of(folds, settings.fold, inputs)
+    swapped = controls.drawn(settings.control, samples, parts, seed=settings.seed)
+    _swap(data, settings.control, swapped)
+    facts = data.fit(parts["train"])
+    if not settings.is_network:
+        module = plugins.load("systems", settings.system)
+        weights = module.fit(data.clips(parts["train"]), facts, **_seeded(settings))
+        return Run(settings, data, weights, swapped, [])
+    if draws is None:
+        raise InputError(
+            f"systems.{settings.system}: found no table of draws, expected one for a system trained in steps"
+        )
+    draws = draws[draws["fold"] == settings.fold]
+    model = _built(settings, facts)
+    training = dict(settings.training)
+    steps, _ = training.pop("steps", None), training.pop("batch", None)
+    batches = list(_steps(draws[draws["part"] == "train"]))
+    history = fit(
+        model,
+        (_batch(data, queries, exemplars) for queries, exemplars in batches),
+        steps=steps or len(batches),
+        optimiser=Optimiser(**training),
+        seed=settings.seed,
+        device=device,
+        judge=_judge(settings, data, draws, device),
+    )
+    weights = {name: tensor.cpu().numpy() for name, tensor in model.state_dict().items()}
+    return Run(settings, data, weights, swapped, history)
+
+
+def parts_of(folds: pd.DataFrame, fold: int, inputs: Mapping[str, Features]) -> dict[str, list[str]]:
+    """Video ids of train, validation and test of one fold that are in all inputs; none may be empty but validation."""
+    of_fold = folds[folds["fold"] == fold]
+    parts = {}
+    for part in ("train", "validation", "test"):
+        ids = of_fold.loc[of_fold["part"] == part, "video_id"]
+        parts[part] = sorted(v for v in ids if all(v in features for features in inputs.values()))
+        if not parts[part] and part != "validation":
+            raise InputError(f"fold {fold}: no usable {part} video among {len(ids)}, expected at least one")
+    return parts
+
+
+def predict_draws(model: Any, data: Data, draws: pd.DataFrame, device: str = "auto") -> pd.DataFrame:
+    """Predicted target of every query in `draws`, with the number of exemplars that voted."""
+    import pandas as pd
+    import torch
+
+    from aqa_pipeline.training.loop import choose_device
+
+    where = choose_device(device)
+    model.to(where).eval()
+    tables = []
+    with torch.no_grad():
+        for queries, exemplars in _chunks(draws):
+            batch = _batch(data, queries, exemplars, show_target=False)
+            clips = batch.query if isinstance(batch, Pairs) else batch
+            votes = torch.bincount(batch.query_of).numpy() if isinstance(batch, Pairs) else 0
+            predicted = model.predict(batch.to(where)).cpu().numpy().astype(np.float64)
+            row = dict(video_id=list(clips.video_ids), predicted=data.unscaled(predicted), n_exemplars=votes)
+            tables.append(pd.DataFrame(row))
+    return pd.concat(tables, ignore_index=True)
+
+
+def compose(run: Run, predicted: pd.DataFrame) -> pd.DataFrame:
+    """Predictions as stored: score and execution, true and predicted; execution is NaN where there is no difficulty."""
+    import pandas as pd
+
+    adapter = plugins.load("datasets", run.settings.adapter)
+    rows = run.data.samples.loc[predicted["video_id"]]
+    difficulty, value = rows["difficulty"].to_numpy(dtype=float), predicted["predicted"].to_numpy()
+    by_execution = run.settings.target == "execution"
+    score = adapter.compose(value, difficulty) if by_execution else value
+    execution = value if by_execution else adapter.execution(value, difficulty)
+    true = rows["score"].to_numpy(dtype=float)
+    return pd.DataFrame(
+        {
+            "video_id": predicted["video_id"].to_numpy(),
+            "fold": run.settings.fold,
+            "seed": run.settings.seed,
+            "score": true,
+            "predicted_score": score,
+            "execution_score": np.where(np.isnan(difficulty), np.nan, adapter.execution(true, difficulty)),
+            "predicted_execution": np.where(np.isnan(difficulty), np.nan, execution),
+            "n_exemplars": predicted["n_exemplars"].to_numpy(),
+        }
+    )
+
+
+@contextlib.contextmanager
+def open_inputs(features: Sequence[Path], truth: Sequence[Path], *, threads: int) -> Iterator[dict[str, Any]]:
+    """All inputs of a run by modality, open for reading; torch is held to so many threads."""
+    import torch
+
+    torch.set_num_threads(threads)
+    with open_features(features) as inputs, open_truth(truth) as known:
+        yield {**inputs, **known}
+
+
+def read_table(path: Path, fold: int) -> pd.DataFrame:
+    """The draws of one fold."""
+    import pandas as pd
+
+    return pd.read_parquet(path, filters=[("fold", "==", fold)])
+
+
+def save(run: Run, folder: Path) -> None:
+    """Write weights, configuration and history; each file appears whole or not at all."""
+    import pandas as pd
+    from safetensors.numpy import save_file
+
+    scales = {f"data.{name}": np.ascontiguousarray(value) for name, value in run.data.scales.items()}
+    weights = {f"model.{name}": np.ascontiguousarray(value) for name, value in run.weights.items()}
+    config = dict(settings=asdict(run.settings), facts=run.data.facts.to_json(), swapped=run.swapped)
+    with stores.replacing(folder / "weights.safetensors") as path:
+        save_file(weights | scales, path)
+    with stores.replacing(folder / "history.csv") as path:
+        pd.DataFrame(run.history or [], columns=None if run.history else ["step", "loss"]).to_csv(path, index=False)
+    with stores.replacing(folder / "config.json") as path:  # last: where it stands, the run is whole
+        path.write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
+
+
+def load_settings(folder: Path) -> tuple[Settings, dict[str, Any]]:
+    """Settings of a stored run, and the whole of its config.json."""
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text())
+        return Settings(**config["settings"]), config
+    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path}: not the configuration of a run ({error}); train it again") from error
+
+
+def load(folder: Path, samples: pd.DataFrame, inputs: Mapping[str, Features]) -> Run:
+    """A stored run, ready to predict."""
+    from safetensors.numpy import load_file
+
+    settings, config = load_settings(folder)
+    try:
+        arrays = load_file(folder / "weights.safetensors")
+    except Exception as error:
+        raise InputError(f"{folder}/weights.safetensors: cannot be read ({error}); train it again") from error
+    parted = {
+        part: {name.removeprefix(part): value for name, value in arrays.items() if name.startswith(part)}
+        for part in ("model.", "data.")
+    }
+    data = prepare(settings, samples, inputs)
+    data.restore(Facts.from_json(config["facts"]), parted["data."])
+    _swap(data, settings.control, config["swapped"])
+    return Run(settings, data, parted["model."], config["swapped"], [])
+
+
+def _swap(data: Data, control: str, swapped: dict[str, str]) -> None:
+    if control == "permute_inputs":
+        data.features_of = swapped
+    elif control == "permute_labels":
+        data.targets = {**data.targets, **{one: data.targets[other] for one, other in swapped.items()}}
+
+
+def _seeded(settings: Settings) -> dict[str, Any]:
+    """Options of a classic, with the run's seed where it takes one and none was chosen."""
+    takes = "seed" in plugins.options("systems", settings.system, "fit")
+    return {"seed": settings.seed, **settings.options} if takes else dict(settings.options)
+
+
+def _built(settings: Settings, facts: Facts) -> Any:
+    import torch
+
+    module = plugins.load("systems", settings.system)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        return module.build(facts, **settings.options)
+
+
+def _restored(settings: Settings, facts: Facts, weights: Mapping[str, np.ndarray]) -> Any:
+    import torch
+
+    model = _built(settings, facts)
+    model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
+    return model
+
+
+def _judge(settings: Settings, data: Data, draws: pd.DataFrame, device: str) -> Any:
+    """Spearman's rho of the target on the part that selects, or None where the last step is kept."""
+    if settings.selection == "last":
+        return None
+    from scipy.stats import spearmanr
+
+    chosen = draws[draws["part"] == settings.selection]
+    if chosen.empty:
+        raise InputError(
+            f"selection: fold {settings.fold} has no {settings.selection} part, expected at least two videos"
+        )
+
+    def judge(model: Any) -> float:
+        table = predict_draws(model, data, chosen, device)
+        true = [data.targets[video_id] for video_id in table["video_id"]]
+        rho = float(spearmanr(table["predicted"], true).statistic)
+        return rho if np.isfinite(rho) else -1.0
+
+    return judge
+
+
+def _steps(draws: pd.DataFrame) -> Iterator[tuple[list[str], list[str] | None]]:
+    """Queries and exemplars of each training step, in order."""
+    for _, rows in draws.groupby("step", sort=True):
+        yield _columns(rows)
+
+
+def _chunks(draws: pd.DataFrame) -> Iterator[tuple[list[str], list[str] | None]]:
+    """Queries and exemplars, a few queries at a time and all exemplars of each together."""
+    draws = draws.sort_values("query", kind="stable")
+    number = draws.groupby("query", sort=True).ngroup()
+    for _, rows in draws.groupby(number.to_numpy() // QUERIES_A_BATCH):
+        yield _columns(rows)
+
+
+def _columns(rows: pd.DataFrame) -> tuple[list[str], list[str] | None]:
+    exemplars = None if rows["exemplar"].isna().all() else rows["exemplar"].tolist()
+    return rows["query"].tolist(), exemplars
+
+
+def _batch(data: Data, queries: list[str], exemplars: list[str] | None, *, show_target: bool = True) -> Clips | Pairs:
+    if exemplars is None:
+        return data.clips(queries, show_target=show_target)
+    return data.pairs(queries, exemplars, show_target=show_target)
+
+
+def _expect_known(where: str, given: Mapping[str, Any], known: Sequence[str]) -> None:
+    for name in given:
+        if name not in known:
+            raise InputError(f"{where}: unknown '{name}', {nearest(name, known)}")

@@ -1,0 +1,37 @@
+"""Fixtures that several rooms' tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
+
+@pytest.fixture
+def realdata() -> Path:
+    """The folder with real data sets, where the machine has them."""
+    folder = os.environ.get("AQA_REALDATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("AQA_REALDATA names no folder with real data sets")
+    return Path(folder)
+
+
+@pytest.fixture
+def video(tmp_path: Path):
+    """Makes a small mp4 whose frame number can be read off its brightness: frame i has level 20 + 15 i."""
+    import cv2
+
+    def make(name: str = "clip.mp4", n_frames: int = 13, width: int = 48, height: int = 32, fps: float = 20.0) -> Path:
+        path = tmp_path / name
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), fps, (width, height))
+        for i in range(n_frames):
+            writer.write(np.full((height, width, 3), (20 + 15 * i) % 256, np.uint8))
+        writer.release()
+        return path
+
+    return make

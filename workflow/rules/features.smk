@@ -1,0 +1,71 @@
+# One feature sequence a video, from keypoints, from the athlete's pictures, or from files.
+
+
+def feature_inputs(wildcards):
+    block = SETTINGS.features[wildcards.feature_set]
+    detector, estimator = block.detector or "given", block.estimator or "given"
+    if source_of(wildcards.feature_set) == "keypoints":
+        return dict(keypoints=f"results/keypoints/{{dataset}}/{detector}.{estimator}/{{shard}}.h5")
+    if source_of(wildcards.feature_set) == "frames":
+        return dict(
+            frames="results/frames/{dataset}/{shard}.h5", boxes=f"results/boxes/{{dataset}}/{detector}/{{shard}}.h5"
+        )
+    return dict(samples="results/samples/{dataset}/{shard}.parquet")
+
+
+FROM_FILES = "|".join(name for name in SETTINGS.features if source_of(name) == "files") or "none"
+
+
+rule extract_features:
+    input:
+        unpack(feature_inputs),
+    output:
+        "results/features/{dataset}/{feature_set}/{shard}.h5",
+    log:
+        "results/logs/extract_features/{dataset}.{feature_set}.{shard}.log",
+    benchmark:
+        "results/benchmarks/extract_features/{dataset}.{feature_set}.{shard}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=lambda wildcards: int(source_of(wildcards.feature_set) == "frames"),
+    conda:
+        "../../envs/pose.yaml"
+    params:
+        extractor=lambda wildcards: plugin("features", wildcards.feature_set),
+        options=lambda wildcards: as_json(SETTINGS.features[wildcards.feature_set].options),
+        version=stage_version("extract_features"),
+    shell:
+        "python -m aqa_pipeline.stages.extract_features {input} --out {output}"
+        " --extractor {params.extractor} --options {params.options:q} > {log} 2>&1"
+
+
+rule import_features:
+    input:
+        "results/samples/{dataset}/{shard}.parquet",
+    output:
+        "results/features/{dataset}/{feature_set}/{shard}.h5",
+    log:
+        "results/logs/import_features/{dataset}.{feature_set}.{shard}.log",
+    benchmark:
+        "results/benchmarks/import_features/{dataset}.{feature_set}.{shard}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=30,
+        gpu=0,
+    conda:
+        "../../envs/base.yaml"
+    wildcard_constraints:
+        feature_set=FROM_FILES,
+    params:
+        adapter=lambda wildcards: plugin("datasets", wildcards.dataset),
+        options=lambda wildcards: as_json(SETTINGS.datasets[wildcards.dataset].options),
+        version=stage_version("import_features"),
+    shell:
+        "python -m aqa_pipeline.stages.import_features {input} {output}"
+        " --adapter {params.adapter} --options {params.options:q} > {log} 2>&1"
+
+
+ruleorder: import_features > extract_features

@@ -1,0 +1,84 @@
+# The athlete's box and keypoints in every frame.
+
+
+rule detect_athlete:
+    input:
+        "results/frames/{dataset}/{shard}.h5",
+    output:
+        "results/boxes/{dataset}/{detector}/{shard}.h5",
+    log:
+        "results/logs/detect_athlete/{dataset}.{detector}.{shard}.log",
+    benchmark:
+        "results/benchmarks/detect_athlete/{dataset}.{detector}.{shard}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=1,
+    conda:
+        "../../envs/pose.yaml"
+    params:
+        detector=lambda wildcards: plugin("detection", wildcards.detector),
+        options=lambda wildcards: as_json(SETTINGS.detection[wildcards.detector].options),
+        athlete=lambda wildcards: SETTINGS.detection[wildcards.detector].athlete,
+        athlete_options=lambda wildcards: as_json(SETTINGS.detection[wildcards.detector].athlete_options),
+        version=stage_version("detect_athlete"),
+    shell:
+        "python -m aqa_pipeline.stages.detect_athlete {input} {output}"
+        " --detector {params.detector} --options {params.options:q}"
+        " --athlete {params.athlete} --athlete-options {params.athlete_options:q} > {log} 2>&1"
+
+
+rule estimate_keypoints:
+    input:
+        frames="results/frames/{dataset}/{shard}.h5",
+        boxes="results/boxes/{dataset}/{detector}/{shard}.h5",
+    output:
+        "results/keypoints/{dataset}/{detector}.{estimator}/{shard}.h5",
+    log:
+        "results/logs/estimate_keypoints/{dataset}.{detector}.{estimator}.{shard}.log",
+    benchmark:
+        "results/benchmarks/estimate_keypoints/{dataset}.{detector}.{estimator}.{shard}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=1,
+    conda:
+        "../../envs/pose.yaml"
+    params:
+        estimator=lambda wildcards: plugin("pose", wildcards.estimator),
+        options=lambda wildcards: as_json(SETTINGS.pose[wildcards.estimator].options),
+        version=stage_version("estimate_keypoints"),
+    shell:
+        "python -m aqa_pipeline.stages.estimate_keypoints {input.frames} {input.boxes} {output}"
+        " --estimator {params.estimator} --options {params.options:q} > {log} 2>&1"
+
+
+# A data set that brings keypoints of its own: they stand where estimated ones would.
+rule import_keypoints:
+    input:
+        "results/samples/{dataset}/{shard}.parquet",
+    output:
+        "results/keypoints/{dataset}/given.given/{shard}.h5",
+    log:
+        "results/logs/import_keypoints/{dataset}.{shard}.log",
+    benchmark:
+        "results/benchmarks/import_keypoints/{dataset}.{shard}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=30,
+        gpu=0,
+    conda:
+        "../../envs/base.yaml"
+    params:
+        adapter=lambda wildcards: plugin("datasets", wildcards.dataset),
+        options=lambda wildcards: as_json(SETTINGS.datasets[wildcards.dataset].options),
+        version=stage_version("import_keypoints"),
+    shell:
+        "python -m aqa_pipeline.stages.import_keypoints {input} {output}"
+        " --adapter {params.adapter} --options {params.options:q} > {log} 2>&1"
+
+
+ruleorder: import_keypoints > estimate_keypoints

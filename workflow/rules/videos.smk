@@ -1,0 +1,115 @@
+# Videos, the table that lists them, and their frames.
+
+
+rule simulate:
+    output:
+        videos=directory("results/videos/{dataset}/{shard}"),
+        truth="results/truth/{dataset}/{shard}.h5",
+    log:
+        "results/logs/simulate/{dataset}.{shard}.log",
+    benchmark:
+        "results/benchmarks/simulate/{dataset}.{shard}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=60,
+        gpu=0,
+    conda:
+        "../../envs/base.yaml"
+    wildcard_constraints:
+        dataset=SIMULATED,
+    params:
+        options=lambda wildcards: as_json(SETTINGS.datasets[wildcards.dataset].options),
+        shards=lambda wildcards: SETTINGS.datasets[wildcards.dataset].shards,
+        version=stage_version("simulate"),
+    shell:
+        "python -m aqa_pipeline.stages.simulate {output.videos} {output.truth}"
+        " --shard {wildcards.shard} --shards {params.shards} --options {params.options:q} > {log} 2>&1"
+
+
+# The number of shards differs from data set to data set, so each has a rule of its own.
+for dataset, block in SETTINGS.datasets.items():
+
+    rule:
+        name:
+            f"list_samples_{dataset}"
+        input:
+            videos=expand("results/videos/{dataset}/{shard}", dataset=dataset, shard=shards(dataset))
+            if is_simulated(dataset)
+            else [],
+            files=annotation_files(dataset),
+        output:
+            samples=f"results/samples/{dataset}.parquet",
+            shards=expand("results/samples/{dataset}/{shard}.parquet", dataset=dataset, shard=shards(dataset)),
+        log:
+            f"results/logs/list_samples/{dataset}.log",
+        benchmark:
+            f"results/benchmarks/list_samples/{dataset}.tsv"
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=10,
+            gpu=0,
+        conda:
+            "../../envs/base.yaml"
+        params:
+            adapter=plugin("datasets", dataset),
+            options=as_json(dataset_options(dataset)),
+            version=stage_version("list_samples"),
+        shell:
+            "python -m aqa_pipeline.stages.list_samples {output.samples} {output.shards}"
+            " --adapter {params.adapter} --options {params.options:q} > {log} 2>&1"
+
+
+rule extract_frames:
+    input:
+        "results/samples/{dataset}/{shard}.parquet",
+    output:
+        "results/frames/{dataset}/{shard}.h5",
+    log:
+        "results/logs/extract_frames/{dataset}.{shard}.log",
+    benchmark:
+        "results/benchmarks/extract_frames/{dataset}.{shard}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=60,
+        gpu=0,
+    conda:
+        "../../envs/base.yaml"
+    params:
+        quality=lambda wildcards: SETTINGS.datasets[wildcards.dataset].quality,
+        max_height=lambda wildcards: SETTINGS.datasets[wildcards.dataset].max_height,
+        min_frames=lambda wildcards: SETTINGS.datasets[wildcards.dataset].min_frames,
+        version=stage_version("extract_frames"),
+    shell:
+        "python -m aqa_pipeline.stages.extract_frames {input} {output} --quality {params.quality}"
+        " --max-height {params.max_height} --min-frames {params.min_frames} > {log} 2>&1"
+
+
+rule make_folds:
+    input:
+        "results/samples/{dataset}.parquet",
+    output:
+        "results/folds/{dataset}.{protocol}.parquet",
+    log:
+        "results/logs/make_folds/{dataset}.{protocol}.log",
+    benchmark:
+        "results/benchmarks/make_folds/{dataset}.{protocol}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+        gpu=0,
+    conda:
+        "../../envs/base.yaml"
+    params:
+        protocol=lambda wildcards: SETTINGS.datasets[wildcards.dataset].protocols[wildcards.protocol].use
+        or wildcards.protocol,
+        folds=lambda wildcards: SETTINGS.datasets[wildcards.dataset].protocols[wildcards.protocol].folds,
+        validation=lambda wildcards: SETTINGS.datasets[wildcards.dataset].protocols[wildcards.protocol].validation,
+        seed=SETTINGS.seed,
+        version=stage_version("make_folds"),
+    shell:
+        "python -m aqa_pipeline.stages.make_folds {input} {output} --protocol {params.protocol}"
+        " --n-folds {params.folds} --validation {params.validation} --seed {params.seed} > {log} 2>&1"
