@@ -24,6 +24,8 @@ COLUMNS = [
     *("difference", "difference_low", "difference_high", "p", "gap_closed", "gap_low", "gap_high", "n_common"),
 ]
 
+FIGURES = ("value", "ci_low", "ci_high", "n_test", "n_folds", "n_seeds", "published")  # numbers of tables.csv
+
 Found = Mapping[tuple[str, str], Predictions]  # by row ("system.variant") and data set
 
 

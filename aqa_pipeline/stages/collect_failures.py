@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from aqa_pipeline.stages import Options, command_line
 
 VERSION = 1
 
 
-def collect_failures(store_files: list[Path], *, out: Path, limits: Options = {}) -> None:
+def collect_failures(
+    store_files: Annotated[list[Path], typer.Argument()] = [], *, out: Path, limits: Options = {}
+) -> None:
     """Gather the failures of all STORE_FILES (results/kind/dataset/...h5) into a CSV.
 
     The limits say for each data set which share of its videos may be left out: '{"simdive": 0.05}'.

@@ -1,0 +1,217 @@
+"""Pictures of a table: every row with its interval, predicted against true scores, training curves.
+
+Colours are those of Okabe and Ito, which colour-blind readers tell apart; what matters is also told by place and shape.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aqa_pipeline import stores
+from aqa_pipeline.evaluation.predictions import Predictions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BLUE, ORANGE, GREEN, INK, GREY, PALE = "#0072B2", "#D55E00", "#009E73", "#222222", "#8A8A8A", "#D9D9D9"
+
+TITLES = {
+    "spearman_rho": "Spearman's rho",
+    "spearman_rho_mark": "Spearman's rho of the execution mark",
+    "relative_l2_x100": "R-l2 x 100",
+    "med": "mean absolute error, points",
+    "mse": "mean squared error",
+}
+
+
+def overview(table: pd.DataFrame, path: Path, *, floor: str | None, ceiling: str | None, metric: str) -> None:
+    """Every row of a table with its interval, beside floor and ceiling; a panel a data set.
+
+    Parameters
+    ----------
+    table : rows of `results/tables.csv` of one table
+    path : png file
+    floor, ceiling : rows "system.variant" whose values run through as lines
+    metric : which of the table's metrics
+    """
+    shown = table[table["metric"] == metric].assign(row=lambda t: t["system"] + "." + t["variant"])
+    names = list(dict.fromkeys(shown["row"]))
+    datasets = list(dict.fromkeys(shown["dataset"]))
+    height = 1.25 + 0.36 * len(names)
+    with _figure(path, (3.3 + 4.2 * len(datasets), height), columns=len(datasets), sharey=True) as (figure, axes):
+        for axis, dataset in zip(axes.flat, datasets, strict=True):
+            _overview_panel(axis, shown[shown["dataset"] == dataset], names, floor, ceiling)
+            axis.set_title(_panel_title(shown[shown["dataset"] == dataset], dataset), loc="left", fontsize=10)
+            axis.set_xlabel(f"{TITLES.get(metric, metric)}, with 95 % intervals over test videos")
+        axes.flat[0].set_yticks(range(len(names)), [_label(name) for name in names])
+        axes.flat[0].set_ylim(len(names) - 0.4, -0.6)
+        known = {label: h for axis in axes.flat for h, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+        figure.legend(known.values(), known.keys(), loc="outside lower right", ncols=max(1, len(known)), frameon=False)
+
+
+def _overview_panel(axis: Any, rows: pd.DataFrame, names: list[str], floor: str | None, ceiling: str | None) -> None:
+    at = {row.row: row for row in rows.itertuples()}
+    lines = ((floor, ORANGE, (0, (4, 2)), "floor"), (ceiling, GREEN, (0, (1, 1.2)), "ceiling"))
+    for name, colour, style, word in lines:
+        if name in at and np.isfinite(at[name].value):
+            axis.axvline(at[name].value, color=colour, linestyle=style, linewidth=1.4, zorder=1, label=word)
+    if floor in at and np.isfinite(at[floor].ci_low):
+        axis.axvspan(at[floor].ci_low, at[floor].ci_high, color=ORANGE, alpha=0.09, linewidth=0, zorder=0)
+    beside = dict(transform=axis.get_yaxis_transform(), va="center", clip_on=False)
+    for place, name in enumerate(names):
+        axis.axhline(place, color=PALE, linewidth=0.6, zorder=0)
+        if name not in at:
+            continue
+        row, colour = at[name], {floor: ORANGE, ceiling: GREEN}.get(name, BLUE)
+        if np.isfinite(row.value):
+            axis.plot([row.ci_low, row.ci_high], [place, place], "|-", color=colour, lw=2, ms=8, mew=1.4)
+            axis.plot(row.value, place, "o", ms=5, color=colour)
+            axis.text(1.03, place, f"{row.value:.3f}", fontsize=8.5, **beside)
+        else:
+            why = "no rank" if row.status == "ok" else row.status.replace("_", " ")
+            text = f"{row.published:.3g}" if np.isfinite(row.published) else why
+            axis.text(1.03, place, text, fontsize=8, color=GREY, **beside)
+        if np.isfinite(row.published):
+            axis.plot(row.published, place, "D", mfc="white", mec=INK, ms=6, zorder=4, label="published")
+    axis.grid(axis="x", color=PALE, linewidth=0.6)
+    axis.set_axisbelow(True)
+    axis.tick_params(axis="y", length=0)
+    axis.margins(x=0.05)
+
+
+def _panel_title(rows: pd.DataFrame, dataset: str) -> str:
+    tested = rows["n_test"].dropna()
+    videos = f", {int(tested.max())} test videos" if len(tested) else ""
+    return f"{dataset}.{rows['protocol'].iloc[0]}{videos}"
+
+
+def scatter(
+    found: Mapping[str, Predictions], path: Path, *, floor: str | None, ceiling: str | None, scored: pd.DataFrame
+) -> None:
+    """Predicted against true score, a panel a row; the floor's predictions lie in grey behind every other.
+
+    Parameters
+    ----------
+    found : predictions on one data set by row "system.variant"; several seeds are averaged
+    path : png file
+    floor, ceiling : rows drawn in colours of their own
+    scored : scores of the table on this data set, with columns system, variant, metric, value, ci_low and ci_high
+    """
+    columns = min(4, len(found))
+    rows = math.ceil(len(found) / columns)
+    limits = _limits(found.values())
+    with _figure(path, (2.75 * columns, 2.85 * rows + 0.3), rows=rows, columns=columns, sharex=True, sharey=True) as (
+        figure,
+        axes,
+    ):
+        for axis, (name, one) in zip(axes.flat, found.items(), strict=False):
+            axis.plot(limits, limits, color=INK, linewidth=0.8, zorder=1)
+            if floor in found and name != floor:
+                behind = found[floor]
+                axis.scatter(behind.score, behind.predicted_score.mean(axis=0), s=7, color=PALE, linewidth=0, zorder=0)
+            colour = {floor: ORANGE, ceiling: GREEN}.get(name, BLUE)
+            size = float(np.clip(4000 / max(len(one), 1), 5, 22))
+            axis.scatter(one.score, one.predicted_score.mean(axis=0), s=size, color=colour, alpha=0.6, linewidth=0)
+            axis.set_title(_label(name), fontsize=9, loc="left")
+            axis.text(0.04, 0.96, _figures(scored, name), transform=axis.transAxes, va="top", fontsize=8)
+            axis.set(xlim=limits, ylim=limits, aspect="equal")
+        for axis in axes.flat[len(found) :]:
+            axis.set_visible(False)
+        figure.supxlabel("true score", fontsize=9)
+        figure.supylabel("predicted score", fontsize=9)
+        if floor in found:
+            figure.suptitle(f"grey: the floor, {_label(floor)}", fontsize=9, color=GREY, x=0.99, ha="right")
+
+
+def _figures(scored: pd.DataFrame, name: str) -> str:
+    """The row's own figures, as text in its panel."""
+    system, variant = name.split(".")
+    rows = scored[(scored["system"] == system) & (scored["variant"] == variant)].set_index("metric")
+    lines = []
+    for metric, short in (("spearman_rho", "rho"), ("relative_l2_x100", "R-l2"), ("med", "MED")):
+        if metric in rows.index and np.isfinite(rows.loc[metric, "value"]):
+            value, low, high = rows.loc[metric, ["value", "ci_low", "ci_high"]]
+            digits = 1 if metric == "med" else 2
+            lines.append(f"{short} {value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]")
+    return "\n".join(lines)
+
+
+def _limits(found: Sequence[Predictions] | Any) -> tuple[float, float]:
+    """Of both axes: all true scores and all but the wildest predictions."""
+    true = np.concatenate([one.score for one in found])
+    predicted = np.concatenate([one.predicted_score.mean(axis=0) for one in found])
+    low = min(true.min(), np.percentile(predicted, 0.5))
+    high = max(true.max(), np.percentile(predicted, 99.5))
+    margin = 0.04 * max(high - low, 1e-9)
+    return float(low - margin), float(high + margin)
+
+
+def training_curves(histories: Mapping[str, Sequence[pd.DataFrame]], path: Path) -> None:
+    """Loss over training steps, a panel a row: each run as a thin line, their mean as a thick one.
+
+    `histories` holds by row the `history.csv` of its runs, with columns step, loss and, where an epoch was selected,
+    selection; rows without any (fitted in one go) have no panel.
+    """
+    learnt = {row: [h for h in runs if len(h)] for row, runs in histories.items() if any(len(h) for h in runs)}
+    columns = min(3, max(1, len(learnt)))
+    rows = max(1, math.ceil(len(learnt) / columns))
+    with _figure(path, (3.5 * columns, 2.5 * rows + 0.2), rows=rows, columns=columns) as (figure, axes):
+        for axis, (name, runs) in zip(axes.flat, learnt.items(), strict=False):
+            for history in runs:
+                axis.plot(history["step"], history["loss"], color=BLUE, linewidth=0.7, alpha=0.35)
+            steps = np.unique(np.concatenate([history["step"] for history in runs]))
+            mean = np.mean([np.interp(steps, history["step"], history["loss"]) for history in runs], axis=0)
+            axis.plot(steps, mean, color=BLUE, linewidth=2)
+            axis.set_title(f"{_label(name)}, {len(runs)} runs", fontsize=9, loc="left")
+            axis.set(ylim=(0, None), xlim=(0, None))
+            axis.grid(color=PALE, linewidth=0.7)
+        if not learnt:
+            axes.flat[0].text(0.5, 0.5, "no row of this table is trained in steps", ha="center", color=GREY)
+            axes.flat[0].set_axis_off()
+        for axis in axes.flat[max(1, len(learnt)) :]:
+            axis.set_visible(False)
+        figure.supxlabel("training step", fontsize=9)
+        figure.supylabel("training loss", fontsize=9)
+
+
+def _label(row: str) -> str:
+    system, variant = row.split(".")
+    return system if variant == "default" else f"{system}  {variant}"
+
+
+class _figure:  # noqa: N801 (used as a function)
+    """A figure that is saved when the block ends well."""
+
+    def __init__(
+        self, path: Path, size: tuple[float, float], *, rows: int = 1, columns: int = 1, **shared: bool
+    ) -> None:
+        self._path, self._size, self._grid, self._shared = Path(path), size, (rows, columns), shared
+
+    def __enter__(self) -> tuple[Any, np.ndarray]:
+        import matplotlib
+
+        matplotlib.use("Agg")
+        from matplotlib import pyplot
+
+        self._pyplot = pyplot
+        style = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": GREY}
+        self._context = pyplot.rc_context({**style, "font.family": "DejaVu Sans"})
+        self._context.__enter__()
+        self._figure, axes = pyplot.subplots(
+            *self._grid, figsize=self._size, squeeze=False, layout="constrained", **self._shared
+        )
+        return self._figure, axes
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        try:
+            if kind is None:
+                with stores.replacing(self._path) as temporary:
+                    self._figure.savefig(temporary, format="png", dpi=160, metadata={"Software": None})
+        finally:
+            self._pyplot.close(self._figure)
+            self._context.__exit__(None, None, None)
