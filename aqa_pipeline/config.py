@@ -25,16 +25,20 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class PluginBlock(BaseModel):
-    """A block that names a plugin and gives it options: whatever is no field here goes to the plugin's function."""
+class OptionsBlock(BaseModel):
+    """A block whose keys that are no field here are options of a plugin's function."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-
-    use: str | None = Field(None, description="file in the room; the block's own name by default")
 
     @property
     def options(self) -> dict[str, Any]:
         return dict(self.model_extra or {})
+
+
+class PluginBlock(OptionsBlock):
+    """A block that names its plugin."""
+
+    use: str | None = Field(None, description="file in the room; the block's own name by default")
 
 
 class Protocol(PluginBlock):
@@ -103,7 +107,7 @@ class Clips(Strict):
     normalise: bool = Field(True, description="mean 0 and sd 1 by the training part, inputs and target")
 
 
-class Variant(PluginBlock):
+class Variant(OptionsBlock):
     """One variant of a system; keys that are no field here are options of the system's `build` (or `fit`)."""
 
     features: str | None = Field(None, description="block of `features` it reads")
@@ -189,7 +193,7 @@ class Config(Strict):
         for system, variants in self.systems.items():
             for name, variant in variants.items():
                 where = f"systems.{system}.{name}"
-                _plugin("systems", where, variant.use or system, variant.options, ("build", "fit"))
+                _plugin("systems", where, system, variant.options, ("build", "fit"))
                 _expect_optional(variant.features, self.features, f"{where}.features")
         for name in self.make_tables:
             self._check_table(name, self.tables[name])

@@ -1,4 +1,4 @@
-"""Predict the test part of a fold with a trained run."""
+"""Predict the test parts of runs, composing the scores as the data set does."""
 
 from __future__ import annotations
 
@@ -16,29 +16,32 @@ VERSION = 1
 def predict(
     samples: Path,
     folds: Path,
-    run: Path,
-    out: Path,
     features: Annotated[list[Path] | None, typer.Argument()] = None,
     *,
+    run: list[Path],
     draws: Path | None = None,
     truth: list[Path] = [],
     device: str = "auto",
     threads: int = 1,
 ) -> None:
-    """Write a row for each test video of the run in folder RUN to OUT: predicted and true score and execution."""
+    """Write a row for each test video of every RUN folder to its predictions.parquet: predicted and true score.
+
+    One process serves all folds of a row: starting it costs more than predicting.
+    """
     import pandas as pd
 
     from aqa_pipeline.training import runs
 
-    settings, _ = runs.load_settings(run)
-    table = runs.read_table(draws, settings.fold) if draws else None
-    known = pd.read_parquet(samples)
+    known, parts = pd.read_parquet(samples), pd.read_parquet(folds)
     with runs.open_inputs(features or [], truth, threads=threads) as inputs:
-        trained = runs.load(run, known, inputs)
-        test = runs.parts_of(pd.read_parquet(folds), settings.fold, inputs)["test"]
-        predictions = runs.compose(trained, trained.predict(test, table, device))
-    with stores.replacing(out) as path:
-        predictions.to_parquet(path, index=False)
+        for folder in run:
+            trained = runs.load(folder, known, inputs)
+            fold = trained.settings.fold
+            table = runs.read_table(draws, fold) if draws else None
+            test = runs.parts_of(parts, fold, inputs)["test"]
+            predictions = runs.compose(trained, trained.predict(test, table, device))
+            with stores.replacing(folder / "predictions.parquet") as path:
+                predictions.to_parquet(path, index=False)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Train one system on one fold with one seed."""
+"""Train one system on folds of a data set with one seed."""
 
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +24,7 @@ def train(
     *,
     system: str,
     adapter: str,
-    fold: int,
+    fold: list[int],
     seed: int = 0,
     draws: Path | None = None,
     truth: list[Path] = [],
@@ -36,27 +37,27 @@ def train(
     device: str = "auto",
     threads: int = 1,
 ) -> None:
-    """Train on the training part of FOLD and write weights, configuration and history to the folder OUT.
+    """Train on the training part of each FOLD; weights, configuration and history go to OUT/fold{fold}.seed{seed}.
 
     A system that is trained in steps reads its DRAWS; TRUTH stores are for the ceiling alone. One thread makes a run
     the same bit by bit.
     """
-    import time
-
     import pandas as pd
 
     from aqa_pipeline.training import runs
 
-    settings = runs.Settings(
-        system=system, adapter=adapter, fold=fold, seed=seed, options=options, training=training, clips=clips,
-        target=target, selection=selection, control=control,
-    )  # fmt: skip
-    started = time.monotonic()
-    table = runs.read_table(draws, fold) if draws else None
+    table, parts = pd.read_parquet(samples), pd.read_parquet(folds)
     with runs.open_inputs(features or [], truth, threads=threads) as inputs:
-        run = runs.train(settings, pd.read_parquet(samples), pd.read_parquet(folds), inputs, draws=table, device=device)
-    runs.save(run, out)
-    log.info("%s, fold %d, seed %d: trained in %.1f s", system, fold, seed, time.monotonic() - started)
+        for number in fold:
+            started = time.monotonic()
+            settings = runs.Settings(
+                system=system, adapter=adapter, fold=number, seed=seed, options=options, training=training,
+                clips=clips, target=target, selection=selection, control=control,
+            )  # fmt: skip
+            drawn = runs.read_table(draws, number) if draws else None
+            run = runs.train(settings, table, parts, inputs, draws=drawn, device=device)
+            runs.save(run, out / f"fold{number}.seed{seed}")
+            log.info("%s, fold %d, seed %d: trained in %.1f s", system, number, seed, time.monotonic() - started)
 
 
 if __name__ == "__main__":

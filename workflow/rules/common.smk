@@ -4,9 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-sys.path.insert(
-    0, workflow.basedir
-)  # the package beside this file, also when it is not installed
+sys.path.insert(0, workflow.basedir)  # the package beside this file, also when it is not installed
 
 from aqa_pipeline import config as settings_module
 from aqa_pipeline import plugins
@@ -62,10 +60,7 @@ def shards(dataset):
 
 
 def is_simulated(dataset):
-    return (
-        plugins.constant("datasets", plugin("datasets", dataset), "simulated_by")
-        is not None
-    )
+    return plugins.constant("datasets", plugin("datasets", dataset), "simulated_by") is not None
 
 
 SIMULATED = "|".join(name for name in SETTINGS.datasets if is_simulated(name)) or "none"
@@ -81,13 +76,14 @@ def store_of_features(feature_set):
     return f"results/features/{{dataset}}/{feature_set}/{{shard}}.h5"
 
 
-def needs(row):
-    """What a system reads besides the samples: features, exemplars, sub_actions, truth."""
-    system = row.split(".")[0]
-    return (
-        plugins.constant("systems", SETTINGS.variant(row).use or system, "needs")
-        or set()
-    )
+def needs(system):
+    """What a system reads besides the samples: features, draws, exemplars, sub_actions, truth."""
+    return plugins.constant("systems", system, "needs") or set()
+
+
+# Networks are trained step by step over stored draws, a job a fold; classics are fitted, one job for all folds.
+NETWORKS = "|".join(system for system in SETTINGS.systems if "draws" in needs(system)) or "none"
+CLASSICS = "|".join(system for system in SETTINGS.systems if "draws" not in needs(system)) or "none"
 
 
 def runs(dataset, protocol, row):
@@ -107,37 +103,23 @@ def row_of(wildcards):
 def rows_of(table):
     """Rows of a table with its floor and ceiling, each once, in order."""
     block = SETTINGS.tables[table]
-    return list(
-        dict.fromkeys([*filter(None, (block.floor, block.ceiling)), *block.rows])
-    )
+    return list(dict.fromkeys([*filter(None, (block.floor, block.ceiling)), *block.rows]))
 
 
 def used_datasets():
     """Data sets of the tables that are made, each once, in order."""
-    return list(
-        dict.fromkeys(
-            dataset
-            for table in SETTINGS.make_tables
-            for dataset in SETTINGS.tables[table].datasets
-        )
-    )
+    return list(dict.fromkeys(dataset for table in SETTINGS.make_tables for dataset in SETTINGS.tables[table].datasets))
 
 
 def annotation_files(dataset):
     """Files that the samples of a data set are read from, as far as they are there before the run."""
     if is_simulated(dataset):
         return []
-    return plugins.load("datasets", plugin("datasets", dataset)).annotation_files(
-        **SETTINGS.datasets[dataset].options
-    )
+    return plugins.load("datasets", plugin("datasets", dataset)).annotation_files(**SETTINGS.datasets[dataset].options)
 
 
 def adapter_options(dataset):
     """What the data set's file is called with: for simulated ones the folders with the videos."""
     if is_simulated(dataset):
-        return {
-            "folders": [
-                f"results/videos/{dataset}/{shard}" for shard in shards(dataset)
-            ]
-        }
+        return {"folders": [f"results/videos/{dataset}/{shard}" for shard in shards(dataset)]}
     return SETTINGS.datasets[dataset].options

@@ -15,10 +15,7 @@ def table_runs(wildcards):
 def final_stores(dataset):
     """The last stores of a data set that the tables read: they carry every failure on the way."""
     rows = {
-        row
-        for table in SETTINGS.make_tables
-        if dataset in SETTINGS.tables[table].datasets
-        for row in rows_of(table)
+        row for table in SETTINGS.make_tables if dataset in SETTINGS.tables[table].datasets for row in rows_of(table)
     }
     used = [SETTINGS.variant(row).features for row in rows]
     return [
@@ -36,16 +33,12 @@ def this_command():
     """What a user types to make the tables again; --configfile takes all words after it, so it comes last."""
     laid_over = [os.path.relpath(path) for path in workflow.configfiles]
     over = " ".join(path for path in laid_over if path != "config.yaml")
-    return "snakemake --cores 8 results/tables.csv" + (
-        f" --configfile {over}" if over else ""
-    )
+    return "snakemake --cores 8 results/tables.csv" + (f" --configfile {over}" if over else "")
 
 
 rule collect_failures:
     input:
-        lambda wildcards: [
-            store for dataset in used_datasets() for store in final_stores(dataset)
-        ],
+        lambda wildcards: [store for dataset in used_datasets() for store in final_stores(dataset)],
     output:
         "results/failures.csv",
     log:
@@ -60,12 +53,7 @@ rule collect_failures:
         runtime=10,
         gpu=0,
     params:
-        limits=as_json(
-            {
-                name: SETTINGS.datasets[name].max_failed_fraction
-                for name in used_datasets()
-            }
-        ),
+        limits=as_json({name: SETTINGS.datasets[name].max_failed_fraction for name in used_datasets()}),
         version=stage_version("collect_failures"),
     shell:
         "python -m aqa_pipeline.stages.collect_failures {input} --out {output}"
@@ -117,15 +105,8 @@ rule tabulate:
         runtime=10,
         gpu=0,
     params:
-        tables=in_order(
-            {name: SETTINGS.tables[name].model_dump() for name in SETTINGS.make_tables}
-        ),
-        variants=as_json(
-            {
-                row: {"selection": SETTINGS.variant(row).selection}
-                for row in SETTINGS.rows()
-            }
-        ),
+        tables=in_order({name: SETTINGS.tables[name].model_dump() for name in SETTINGS.make_tables}),
+        variants=as_json({row: {"selection": SETTINGS.variant(row).selection} for row in SETTINGS.rows()}),
         command=this_command(),
         version=stage_version("tabulate"),
     shell:

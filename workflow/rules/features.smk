@@ -5,9 +5,7 @@ def feature_inputs(wildcards):
     block = SETTINGS.features[wildcards.feature_set]
     detector, estimator = block.detector or "given", block.estimator or "given"
     if source_of(wildcards.feature_set) == "keypoints":
-        return dict(
-            keypoints=f"results/keypoints/{{dataset}}/{detector}.{estimator}/{{shard}}.h5"
-        )
+        return dict(keypoints=f"results/keypoints/{{dataset}}/{detector}.{estimator}/{{shard}}.h5")
     if source_of(wildcards.feature_set) == "frames":
         return dict(
             frames="results/frames/{dataset}/{shard}.h5",
@@ -16,9 +14,7 @@ def feature_inputs(wildcards):
     return dict(samples="results/samples/{dataset}/{shard}.parquet")
 
 
-FROM_FILES = (
-    "|".join(name for name in SETTINGS.features if source_of(name) == "files") or "none"
-)
+FROM_FILES = "|".join(name for name in SETTINGS.features if source_of(name) == "files") or "none"
 
 
 rule extract_features:
@@ -39,9 +35,7 @@ rule extract_features:
         gpu=lambda wildcards: GPU * (source_of(wildcards.feature_set) == "frames"),
     params:
         extractor=lambda wildcards: plugin("features", wildcards.feature_set),
-        options=lambda wildcards: as_json(
-            SETTINGS.features[wildcards.feature_set].options
-        ),
+        options=lambda wildcards: as_json(SETTINGS.features[wildcards.feature_set].options),
         version=stage_version("extract_features"),
     shell:
         "python -m aqa_pipeline.stages.extract_features {input} --out {output}"

@@ -19,13 +19,9 @@ rule detect_athlete:
         gpu=GPU,
     params:
         detector=lambda wildcards: plugin("detection", wildcards.detector),
-        options=lambda wildcards: as_json(
-            SETTINGS.detection[wildcards.detector].options
-        ),
+        options=lambda wildcards: as_json(SETTINGS.detection[wildcards.detector].options),
         athlete=lambda wildcards: SETTINGS.detection[wildcards.detector].athlete,
-        athlete_options=lambda wildcards: as_json(
-            SETTINGS.detection[wildcards.detector].athlete_options
-        ),
+        athlete_options=lambda wildcards: as_json(SETTINGS.detection[wildcards.detector].athlete_options),
         version=stage_version("detect_athlete"),
     shell:
         "python -m aqa_pipeline.stages.detect_athlete {input} {output}"

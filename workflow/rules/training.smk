@@ -5,38 +5,22 @@ def variant_of(wildcards):
     return SETTINGS.variant(row_of(wildcards))
 
 
-def system_of(wildcards):
-    return variant_of(wildcards).use or wildcards.system
+def feature_stores(wildcards, dataset=None):
+    features, dataset = variant_of(wildcards).features, dataset or wildcards.dataset
+    return expand(store_of_features(features), dataset=dataset, shard=shards(dataset)) if features else []
 
 
-def feature_stores(wildcards):
-    features = variant_of(wildcards).features
-    if features is None:
-        return []
-    return expand(
-        store_of_features(features),
-        dataset=wildcards.dataset,
-        shard=shards(wildcards.dataset),
-    )
+def truth_stores(wildcards, dataset):
+    known = "truth" in needs(wildcards.system) and is_simulated(dataset)
+    return expand("results/truth/{dataset}/{shard}.h5", dataset=dataset, shard=shards(dataset)) if known else []
 
 
-def truth_stores(wildcards):
-    if "truth" not in needs(row_of(wildcards)) or not is_simulated(wildcards.dataset):
-        return []
-    return expand(
-        "results/truth/{dataset}/{shard}.h5",
-        dataset=wildcards.dataset,
-        shard=shards(wildcards.dataset),
-    )
-
-
-def stored_draws(wildcards):
+def stored_draws(wildcards, dataset=None, protocol=None):
     """Only what is trained step by step has draws; a classic is fitted on the whole training part."""
-    if "draws" not in needs(row_of(wildcards)):
+    if "draws" not in needs(wildcards.system):
         return []
-    return [
-        f"results/pairs/{row_of(wildcards)}/{wildcards.dataset}.{wildcards.protocol}/seed{wildcards.seed}.parquet"
-    ]
+    place = f"{dataset or wildcards.dataset}.{protocol or wildcards.protocol}"
+    return [f"results/pairs/{row_of(wildcards)}/{place}/seed{wildcards.seed}.parquet"]
 
 
 def draw_options(wildcards):
@@ -49,21 +33,30 @@ def draw_options(wildcards):
     )
 
 
-def run_options(wildcards):
+def run_options(wildcards, dataset=None):
     block = variant_of(wildcards)
     return (
-        f"--system {system_of(wildcards)} --target {block.target} --selection {block.selection}"
-        f" --control {block.control} --adapter {plugin('datasets', wildcards.dataset)}"
+        f"--system {wildcards.system} --target {block.target} --selection {block.selection}"
+        f" --control {block.control} --adapter {plugin('datasets', dataset or wildcards.dataset)}"
     )
 
 
-def draws_and_truth(wildcards, input):
-    return " ".join(
-        [
-            *(f"--draws {path}" for path in input.draws),
-            *(f"--truth {path}" for path in input.truth),
-        ]
-    )
+def evaluated():
+    """Every data set and protocol that a table which is made asks for."""
+    asked = [
+        (dataset, SETTINGS.tables[t].protocol) for t in SETTINGS.make_tables for dataset in SETTINGS.tables[t].datasets
+    ]
+    return list(dict.fromkeys(asked))
+
+
+def folds_of(dataset, protocol):
+    return range(SETTINGS.datasets[dataset].protocols[protocol].folds)
+
+
+def of_folds(dataset, protocol, *names):
+    """Files of a run in the folders of all folds."""
+    folder = f"results/runs/{{system}}.{{variant}}/{dataset}.{protocol}"
+    return [f"{folder}/fold{fold}.seed{{seed}}/{name}" for fold in folds_of(dataset, protocol) for name in names]
 
 
 rule draw_pairs:
@@ -98,7 +91,6 @@ rule train:
         folds="results/folds/{dataset}.{protocol}.parquet",
         features=feature_stores,
         draws=stored_draws,
-        truth=truth_stores,
     output:
         weights="results/runs/{system}.{variant}/{dataset}.{protocol}/fold{fold}.seed{seed}/weights.safetensors",
         config="results/runs/{system}.{variant}/{dataset}.{protocol}/fold{fold}.seed{seed}/config.json",
@@ -107,54 +99,95 @@ rule train:
         "results/logs/train/{system}.{variant}.{dataset}.{protocol}.fold{fold}.seed{seed}.log",
     benchmark:
         "results/benchmarks/train/{system}.{variant}.{dataset}.{protocol}.fold{fold}.seed{seed}.tsv"
+    wildcard_constraints:
+        system=NETWORKS,
     conda:
         "../../envs/train.yaml"
     threads: 1
     resources:
         mem_mb=3000,
         runtime=240,
-        gpu=lambda wildcards: GPU * ("draws" in needs(row_of(wildcards))),
+        gpu=GPU,
     params:
+        out=lambda wildcards: f"results/runs/{row_of(wildcards)}/{wildcards.dataset}.{wildcards.protocol}",
         run=run_options,
         options=lambda wildcards: as_json(variant_of(wildcards).options),
         training=lambda wildcards: as_json(variant_of(wildcards).training.model_dump()),
-        clips=lambda wildcards: as_json(
-            variant_of(wildcards).clips.model_dump() if stored_draws(wildcards) else {}
-        ),
-        more=draws_and_truth,
+        clips=lambda wildcards: as_json(variant_of(wildcards).clips.model_dump()),
         version=stage_version("train"),
     shell:
-        "python -m aqa_pipeline.stages.train {input.samples} {input.folds} $(dirname {output.weights})"
-        " {input.features} {params.run} --fold {wildcards.fold} --seed {wildcards.seed} --options {params.options:q}"
-        " --training {params.training:q} --clips {params.clips:q}"
-        " {params.more} --threads {threads} > {log} 2>&1"
+        "python -m aqa_pipeline.stages.train {input.samples} {input.folds} {params.out} {input.features} {params.run}"
+        " --fold {wildcards.fold} --seed {wildcards.seed} --draws {input.draws} --options {params.options:q}"
+        " --training {params.training:q} --clips {params.clips:q} --threads {threads} > {log} 2>&1"
 
 
-rule predict:
-    input:
-        samples="results/samples/{dataset}.parquet",
-        folds="results/folds/{dataset}.{protocol}.parquet",
-        features=feature_stores,
-        draws=stored_draws,
-        truth=truth_stores,
-        weights="results/runs/{system}.{variant}/{dataset}.{protocol}/fold{fold}.seed{seed}/weights.safetensors",
-        config="results/runs/{system}.{variant}/{dataset}.{protocol}/fold{fold}.seed{seed}/config.json",
-    output:
-        "results/runs/{system}.{variant}/{dataset}.{protocol}/fold{fold}.seed{seed}/predictions.parquet",
-    log:
-        "results/logs/predict/{system}.{variant}.{dataset}.{protocol}.fold{fold}.seed{seed}.log",
-    benchmark:
-        "results/benchmarks/predict/{system}.{variant}.{dataset}.{protocol}.fold{fold}.seed{seed}.tsv"
-    conda:
-        "../../envs/train.yaml"
-    threads: 1
-    resources:
-        mem_mb=3000,
-        runtime=60,
-        gpu=lambda wildcards: GPU * ("draws" in needs(row_of(wildcards))),
-    params:
-        more=draws_and_truth,
-        version=stage_version("predict"),
-    shell:
-        "python -m aqa_pipeline.stages.predict {input.samples} {input.folds} $(dirname {input.weights}) {output}"
-        " {input.features} {params.more} --threads {threads} > {log} 2>&1"
+# The number of folds differs from protocol to protocol, so what serves all folds has rules for each.
+for dataset, protocol in evaluated():
+
+    rule:
+        name:
+            f"fit_{dataset}_{protocol}"
+        input:
+            samples=f"results/samples/{dataset}.parquet",
+            folds=f"results/folds/{dataset}.{protocol}.parquet",
+            features=lambda wildcards, dataset=dataset: feature_stores(wildcards, dataset),
+            truth=lambda wildcards, dataset=dataset: truth_stores(wildcards, dataset),
+        output:
+            of_folds(dataset, protocol, "weights.safetensors", "config.json", "history.csv"),
+        log:
+            f"results/logs/fit/{{system}}.{{variant}}.{dataset}.{protocol}.seed{{seed}}.log",
+        benchmark:
+            f"results/benchmarks/fit/{{system}}.{{variant}}.{dataset}.{protocol}.seed{{seed}}.tsv"
+        wildcard_constraints:
+            system=CLASSICS,
+        conda:
+            "../../envs/train.yaml"
+        threads: 1
+        resources:
+            mem_mb=3000,
+            runtime=60,
+            gpu=0,
+        params:
+            out=f"results/runs/{{system}}.{{variant}}/{dataset}.{protocol}",
+            run=lambda wildcards, dataset=dataset: run_options(wildcards, dataset),
+            options=lambda wildcards: as_json(variant_of(wildcards).options),
+            folds=" ".join(f"--fold {fold}" for fold in folds_of(dataset, protocol)),
+            truth=lambda wildcards, input: " ".join(f"--truth {path}" for path in input.truth),
+            version=stage_version("train"),
+        shell:
+            "python -m aqa_pipeline.stages.train {input.samples} {input.folds} {params.out} {input.features}"
+            " {params.run} {params.folds} --seed {wildcards.seed} {params.truth}"
+            " --options {params.options:q} --threads {threads} > {log} 2>&1"
+
+    rule:
+        name:
+            f"predict_{dataset}_{protocol}"
+        input:
+            samples=f"results/samples/{dataset}.parquet",
+            folds=f"results/folds/{dataset}.{protocol}.parquet",
+            features=lambda wildcards, dataset=dataset: feature_stores(wildcards, dataset),
+            draws=lambda wildcards, dataset=dataset, protocol=protocol: stored_draws(wildcards, dataset, protocol),
+            truth=lambda wildcards, dataset=dataset: truth_stores(wildcards, dataset),
+            weights=of_folds(dataset, protocol, "weights.safetensors"),
+            configs=of_folds(dataset, protocol, "config.json"),
+        output:
+            of_folds(dataset, protocol, "predictions.parquet"),
+        log:
+            f"results/logs/predict/{{system}}.{{variant}}.{dataset}.{protocol}.seed{{seed}}.log",
+        benchmark:
+            f"results/benchmarks/predict/{{system}}.{{variant}}.{dataset}.{protocol}.seed{{seed}}.tsv"
+        conda:
+            "../../envs/train.yaml"
+        threads: 1
+        resources:
+            mem_mb=3000,
+            runtime=60,
+            gpu=lambda wildcards: GPU * ("draws" in needs(wildcards.system)),
+        params:
+            runs=lambda wildcards, input: " ".join(f"--run {Path(path).parent}" for path in input.configs),
+            draws=lambda wildcards, input: " ".join(f"--draws {path}" for path in input.draws),
+            truth=lambda wildcards, input: " ".join(f"--truth {path}" for path in input.truth),
+            version=stage_version("predict"),
+        shell:
+            "python -m aqa_pipeline.stages.predict {input.samples} {input.folds} {input.features}"
+            " {params.runs} {params.draws} {params.truth} --threads {threads} > {log} 2>&1"

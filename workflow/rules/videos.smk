@@ -114,19 +114,11 @@ rule make_folds:
         runtime=10,
         gpu=0,
     params:
-        protocol=lambda wildcards: SETTINGS.datasets[wildcards.dataset]
-        .protocols[wildcards.protocol]
-        .use
+        protocol=lambda wildcards: SETTINGS.datasets[wildcards.dataset].protocols[wildcards.protocol].use
         or wildcards.protocol,
-        folds=lambda wildcards: SETTINGS.datasets[wildcards.dataset]
-        .protocols[wildcards.protocol]
-        .folds,
-        validation=lambda wildcards: SETTINGS.datasets[wildcards.dataset]
-        .protocols[wildcards.protocol]
-        .validation,
-        options=lambda wildcards: as_json(
-            SETTINGS.datasets[wildcards.dataset].protocols[wildcards.protocol].options
-        ),
+        folds=lambda wildcards: SETTINGS.datasets[wildcards.dataset].protocols[wildcards.protocol].folds,
+        validation=lambda wildcards: SETTINGS.datasets[wildcards.dataset].protocols[wildcards.protocol].validation,
+        options=lambda wildcards: as_json(SETTINGS.datasets[wildcards.dataset].protocols[wildcards.protocol].options),
         seed=SETTINGS.seed,
         version=stage_version("make_folds"),
     shell:
