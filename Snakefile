@@ -16,10 +16,13 @@ include: "workflow/rules/poses.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/pictures.smk"
+include: "workflow/rules/weights.smk"
 
 
 localrules:
     all,
+    embedded_weights,
 
 
 rule all:
@@ -27,3 +30,4 @@ rule all:
     input:
         "results/tables.csv",
         "results/failures.csv",
+        picture_files(),

@@ -1,13 +1,13 @@
 # Scores with intervals, the tables, stage quality against truth, and what was left out.
 
 
-def table_runs(wildcards):
+def table_runs(table):
     """Predictions of every row of a table on every one of its data sets, all folds and seeds."""
-    block = SETTINGS.tables[wildcards.table]
+    block = SETTINGS.tables[table]
     return [
         f"{run}/predictions.parquet"
         for dataset in block.datasets
-        for row in rows_of(wildcards.table)
+        for row in rows_of(table)
         for run in runs(dataset, block.protocol, row)
     ]
 
@@ -62,7 +62,7 @@ rule collect_failures:
 
 rule score:
     input:
-        predictions=table_runs,
+        predictions=lambda wildcards: table_runs(wildcards.table),
         failures="results/failures.csv",
     output:
         "results/scores/{table}.csv",

@@ -1,0 +1,136 @@
+# To look at: plots of a table, a contact sheet of its videos, overlay films.
+
+
+def rows_with_films(table):
+    """The rows whose score is written on films: the first network of the table, where there is one."""
+    networks = [row for row in SETTINGS.tables[table].rows if "draws" in needs(row.split(".")[0])]
+    return networks[:1]
+
+
+def has_pictures(dataset):
+    return SETTINGS.datasets[dataset].starts_at == "videos"
+
+
+def picture_files():
+    """Everything there is to look at for the tables that are made."""
+    plots = expand("results/plots/{table}/overview.{metric}.png", zip, **plotted())
+    looked = SETTINGS.look.overlays and SETTINGS.look.keypoints
+    films = [f"results/plots/films/{dataset}" for dataset in used_datasets() if looked and has_pictures(dataset)]
+    sheets = [f"results/plots/sheets/{dataset}.png" for dataset in used_datasets() if has_pictures(dataset)]
+    return [*plots, *films, *sheets]
+
+
+def plotted():
+    pairs = [(table, SETTINGS.tables[table].metrics[0]) for table in SETTINGS.make_tables]
+    return dict(zip(("table", "metric"), map(list, zip(*pairs))))
+
+
+def film_predictions(dataset):
+    """Predictions of the row that films of a data set show, from the first table that has one."""
+    for table in SETTINGS.make_tables:
+        block = SETTINGS.tables[table]
+        if dataset in block.datasets and rows_with_films(table):
+            found = runs(dataset, block.protocol, rows_with_films(table)[0])
+            return [f"{run}/predictions.parquet" for run in found]
+    return []
+
+
+for table in SETTINGS.make_tables:
+
+    rule:
+        name:
+            f"plot_{table}"
+        input:
+            predictions=table_runs(table),
+            scores=f"results/scores/{table}.csv",
+            tables="results/tables.csv",
+        output:
+            overview=expand(
+                "results/plots/{table}/overview.{metric}.png", table=table, metric=SETTINGS.tables[table].metrics
+            ),
+            scatter=expand(
+                "results/plots/{table}/scatter.{dataset}.png", table=table, dataset=SETTINGS.tables[table].datasets
+            ),
+            training=f"results/plots/{table}/training.png",
+        log:
+            f"results/logs/plot/{table}.log",
+        benchmark:
+            f"results/benchmarks/plot/{table}.tsv"
+        conda:
+            "../../envs/base.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=20,
+            gpu=0,
+        params:
+            name=table,
+            table=as_json(table_block(table)),
+            out=f"results/plots/{table}",
+            version=stage_version("plot"),
+        shell:
+            "python -m aqa_pipeline.stages.plot {input.predictions} {input.scores} {input.tables} {params.out}"
+            " --name {params.name} --table {params.table:q} > {log} 2>&1"
+
+
+rule contact_sheet:
+    input:
+        samples="results/samples/{dataset}.parquet",
+        frames=lambda wildcards: expand("results/frames/{{dataset}}/{shard}.h5", shard=shards(wildcards.dataset)),
+    output:
+        "results/plots/sheets/{dataset}.png",
+    log:
+        "results/logs/contact_sheet/{dataset}.log",
+    benchmark:
+        "results/benchmarks/contact_sheet/{dataset}.tsv"
+    conda:
+        "../../envs/base.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+        gpu=0,
+    params:
+        version=stage_version("contact_sheet"),
+    shell:
+        "python -m aqa_pipeline.stages.contact_sheet {input.samples} {input.frames} {output} > {log} 2>&1"
+
+
+rule overlay:
+    input:
+        samples="results/samples/{dataset}.parquet",
+        frames=lambda wildcards: expand("results/frames/{{dataset}}/{shard}.h5", shard=shards(wildcards.dataset)),
+        boxes=lambda wildcards: expand(
+            "results/boxes/{{dataset}}/{detector}/{shard}.h5",
+            detector=SETTINGS.look.keypoints.split(".")[0],
+            shard=shards(wildcards.dataset),
+        ),
+        keypoints=lambda wildcards: expand(
+            "results/keypoints/{{dataset}}/{keypoints}/{shard}.h5",
+            keypoints=SETTINGS.look.keypoints,
+            shard=shards(wildcards.dataset),
+        ),
+        predictions=lambda wildcards: film_predictions(wildcards.dataset),
+    output:
+        directory("results/plots/films/{dataset}"),
+    log:
+        "results/logs/overlay/{dataset}.log",
+    benchmark:
+        "results/benchmarks/overlay/{dataset}.tsv"
+    conda:
+        "../../envs/base.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        gpu=0,
+    params:
+        n_videos=SETTINGS.look.overlays,
+        folders=lambda wildcards, input: " ".join(
+            str(Path(paths[0]).parent) for paths in (input.frames, input.boxes, input.keypoints)
+        ),
+        predictions=lambda wildcards, input: " ".join(f"--predictions {path}" for path in input.predictions),
+        version=stage_version("overlay"),
+    shell:
+        "python -m aqa_pipeline.stages.overlay {input.samples} {params.folders} {output}"
+        " --n-videos {params.n_videos} {params.predictions} > {log} 2>&1"

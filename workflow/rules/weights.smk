@@ -1,0 +1,62 @@
+# The weights that ship with the package, made again from simulated dives of other seeds than any evaluated:
+#
+#   snakemake --cores 2 embedded_weights
+#
+# The files land in results/weights/; `--register` of the two stages puts them into the package.
+TRAINED_ON = "simdive_training"
+
+
+rule train_detector:
+    input:
+        frames=expand("results/frames/{dataset}/{shard}.h5", dataset=TRAINED_ON, shard=shards(TRAINED_ON)),
+        truth=expand("results/truth/{dataset}/{shard}.h5", dataset=TRAINED_ON, shard=shards(TRAINED_ON)),
+    output:
+        "results/weights/athlete_detector.safetensors",
+    log:
+        "results/logs/train_detector/athlete_detector.log",
+    benchmark:
+        "results/benchmarks/train_detector/athlete_detector.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=120,
+        gpu=0,
+    params:
+        truth=f"results/truth/{TRAINED_ON}",
+        version=stage_version("train_detector"),
+    shell:
+        "python -m aqa_pipeline.stages.train_detector {output} {input.frames} --truth {params.truth}"
+        " --threads {threads} > {log} 2>&1"
+
+
+rule train_estimator:
+    input:
+        frames=expand("results/frames/{dataset}/{shard}.h5", dataset=TRAINED_ON, shard=shards(TRAINED_ON)),
+        truth=expand("results/truth/{dataset}/{shard}.h5", dataset=TRAINED_ON, shard=shards(TRAINED_ON)),
+    output:
+        "results/weights/estimator_{keypoint_set}.safetensors",
+    log:
+        "results/logs/train_estimator/{keypoint_set}.log",
+    benchmark:
+        "results/benchmarks/train_estimator/{keypoint_set}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=120,
+        gpu=0,
+    params:
+        truth=f"results/truth/{TRAINED_ON}",
+        version=stage_version("train_estimator"),
+    shell:
+        "python -m aqa_pipeline.stages.train_estimator {output} {input.frames} --truth {params.truth}"
+        " --keypoint-set {wildcards.keypoint_set} --threads {threads} > {log} 2>&1"
+
+
+rule embedded_weights:
+    input:
+        "results/weights/athlete_detector.safetensors",
+        expand("results/weights/estimator_{keypoint_set}.safetensors", keypoint_set=["coco_17", "coco_wholebody_133"]),
