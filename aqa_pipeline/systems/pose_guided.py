@@ -37,6 +37,8 @@ class PoseGuided(nn.Module):
         modalities: list[str],
         readout: str,
         noise: float,
+        channel_dropout: float,
+        warp: float,
         sub_action_loss: float,
         both_directions: bool,
     ) -> None:
@@ -44,6 +46,7 @@ class PoseGuided(nn.Module):
         self.embed, self.position, self.token = embed, position, token
         self.stack, self.head, self.frame_head = stack, head, frame_head
         self.modalities, self.readout, self.noise = modalities, readout, noise
+        self.channel_dropout, self.warp = channel_dropout, warp
         self.sub_action_loss, self.both_directions = sub_action_loss, both_directions
 
     def forward(self, query: Tensor, exemplar: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -58,6 +61,10 @@ class PoseGuided(nn.Module):
         frames = torch.cat([clips.inputs[modality] for modality in self.modalities], dim=2)  # (B, T, D)
         if self.training and self.noise:
             frames = frames + self.noise * torch.randn_like(frames)
+        if self.training and self.channel_dropout:
+            frames = frames * functional.dropout(torch.ones(len(frames), 1, frames.shape[2]), self.channel_dropout)
+        if self.training and self.warp:
+            frames = warped(frames, self.warp)
         return self.embed(frames) + self.position
 
     def loss(self, batch: Clips | Pairs) -> dict[str, Tensor]:
@@ -109,6 +116,8 @@ def build(
     dropout: float = 0.0,
     input_dropout: float = 0.2,
     noise: float = 0.0,
+    channel_dropout: float = 0.0,
+    warp: float = 0.0,
     sub_action_loss: float = 0.0,
     both_directions: bool = True,
     head: list[int] = [64],
@@ -135,9 +144,26 @@ def build(
         modalities=sorted(facts.dims),
         readout=readout,
         noise=noise,
+        channel_dropout=channel_dropout,
+        warp=warp,
         sub_action_loss=sub_action_loss,
         both_directions=both_directions,
     )
+
+
+def warped(frames: Tensor, most: float) -> Tensor:
+    """Frames (B, T, D) read at bent times: each clip's middle comes up to `most` of its length early or late."""
+    count, length, _ = frames.shape
+    even = torch.linspace(0, 1, length)
+    bend = (2 * torch.rand(count, 1) - 1) * most
+    ends = torch.rand(count, 2, 1) * most / 2
+    times = (even + bend * 4 * even * (1 - even)).clamp(0, 1)
+    times = ends[:, 0] + (1 - ends[:, 0] - ends[:, 1]) * times
+    place = times * (length - 1)
+    left = place.floor().clamp(max=length - 2).long()
+    share = (place - left)[..., None]
+    take = lambda index: frames.gather(1, index[..., None].expand(-1, -1, frames.shape[2]))
+    return (1 - share) * take(left) + share * take(left + 1)
 
 
 def mlp(sizes: list[int]) -> nn.Sequential:

@@ -40,7 +40,7 @@ def test_exemplars_are_of_the_training_part_and_drawn_once_a_test_query(exemplar
     table = draw(exemplars=exemplars)
     for fold in (0, 1):
         drawn = table[table["fold"] == fold]
-        parts = folds()[lambda rows: rows["fold"] == fold].set_index("video_id")["part"]
+        parts = folds().groupby("fold").get_group(fold).set_index("video_id")["part"]
         assert set(parts[drawn["exemplar"]]) == {"train"}
         test = drawn[drawn["part"] == "test"]
         assert set(test["query"]) == set(parts[parts == "test"].index)
