@@ -14,11 +14,14 @@ import numpy as np
 
 from aqa_pipeline import stores
 from aqa_pipeline.evaluation.predictions import Predictions
+from aqa_pipeline.evaluation.scoring import MEAN
 
 if TYPE_CHECKING:
     import pandas as pd
 
 BLUE, ORANGE, GREEN, INK, GREY, PALE = "#0072B2", "#D55E00", "#009E73", "#222222", "#8A8A8A", "#D9D9D9"
+
+PANELS = 3  # side by side
 
 TITLES = {
     "spearman_rho": "Spearman's rho",
@@ -40,21 +43,29 @@ def overview(table: pd.DataFrame, path: Path, *, floor: str | None, ceiling: str
     metric : which of the table's metrics
     """
     shown = table[table["metric"] == metric].assign(row=lambda t: t["system"] + "." + t["variant"])
-    names = list(dict.fromkeys(shown["row"]))
-    datasets = list(dict.fromkeys(shown["dataset"]))
-    height = 1.25 + 0.36 * len(names)
-    with _figure(path, (3.3 + 4.2 * len(datasets), height), columns=len(datasets), sharey=True) as (figure, axes):
-        for axis, dataset in zip(axes.flat, datasets, strict=True):
-            _overview_panel(axis, shown[shown["dataset"] == dataset], names, floor, ceiling)
-            axis.set_title(_panel_title(shown[shown["dataset"] == dataset], dataset), loc="left", fontsize=10)
-            axis.set_xlabel(f"{TITLES.get(metric, metric)}, with 95 % intervals over test videos")
+    names, datasets = (list(dict.fromkeys(shown[column])) for column in ("row", "dataset"))
+    rows = math.ceil(len(datasets) / PANELS)
+    columns = math.ceil(len(datasets) / rows)
+    size = (3.3 + 4.2 * columns, 0.5 + rows * (0.7 + 0.36 * len(names)))
+    digits = 3 if shown["value"].abs().max() < 10 else 2
+    with _figure(path, size, rows=rows, columns=columns, sharey=True) as (figure, axes):
+        for axis, dataset in zip(axes.flat, datasets, strict=False):
+            of_dataset = shown[shown["dataset"] == dataset]
+            _overview_panel(axis, of_dataset, names, (floor, ceiling), digits)
+            axis.set_title(_panel_title(of_dataset, dataset), loc="left", fontsize=10)
+        for axis in axes.flat[len(datasets) :]:
+            axis.set_visible(False)
         axes.flat[0].set_yticks(range(len(names)), [_label(name) for name in names])
         axes.flat[0].set_ylim(len(names) - 0.4, -0.6)
+        figure.supxlabel(f"{TITLES.get(metric, metric)}, with 95 % intervals over test videos", fontsize=9.5)
         known = {label: h for axis in axes.flat for h, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-        figure.legend(known.values(), known.keys(), loc="outside lower right", ncols=max(1, len(known)), frameon=False)
+        figure.legend(known.values(), known.keys(), loc="outside upper right", ncols=max(1, len(known)), frameon=False)
 
 
-def _overview_panel(axis: Any, rows: pd.DataFrame, names: list[str], floor: str | None, ceiling: str | None) -> None:
+def _overview_panel(
+    axis: Any, rows: pd.DataFrame, names: list[str], ends: tuple[str | None, str | None], digits: int
+) -> None:
+    floor, ceiling = ends
     at = {row.row: row for row in rows.itertuples()}
     lines = ((floor, ORANGE, (0, (4, 2)), "floor"), (ceiling, GREEN, (0, (1, 1.2)), "ceiling"))
     for name, colour, style, word in lines:
@@ -71,7 +82,7 @@ def _overview_panel(axis: Any, rows: pd.DataFrame, names: list[str], floor: str 
         if np.isfinite(row.value):
             axis.plot([row.ci_low, row.ci_high], [place, place], "|-", color=colour, lw=2, ms=8, mew=1.4)
             axis.plot(row.value, place, "o", ms=5, color=colour)
-            axis.text(1.03, place, f"{row.value:.3f}", fontsize=8.5, **beside)
+            axis.text(1.03, place, f"{row.value:.{digits}f}", fontsize=8.5, **beside)
         else:
             why = "no rank" if row.status == "ok" else row.status.replace("_", " ")
             text = f"{row.published:.3g}" if np.isfinite(row.published) else why
@@ -85,6 +96,8 @@ def _overview_panel(axis: Any, rows: pd.DataFrame, names: list[str], floor: str 
 
 
 def _panel_title(rows: pd.DataFrame, dataset: str) -> str:
+    if dataset == MEAN:
+        return "mean of the data sets"
     tested = rows["n_test"].dropna()
     videos = f", {int(tested.max())} test videos" if len(tested) else ""
     return f"{dataset}.{rows['protocol'].iloc[0]}{videos}"
@@ -122,10 +135,9 @@ def scatter(
             axis.set(xlim=limits, ylim=limits, aspect="equal")
         for axis in axes.flat[len(found) :]:
             axis.set_visible(False)
-        figure.supxlabel("true score", fontsize=9)
+        behind = f" (grey: the floor, {_label(floor)})" if floor in found else ""
+        figure.supxlabel(f"true score{behind}", fontsize=9)
         figure.supylabel("predicted score", fontsize=9)
-        if floor in found:
-            figure.suptitle(f"grey: the floor, {_label(floor)}", fontsize=9, color=GREY, x=0.99, ha="right")
 
 
 def _figures(scored: pd.DataFrame, name: str) -> str:

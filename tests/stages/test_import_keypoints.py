@@ -38,4 +38,4 @@ def test_keypoints_that_a_data_set_brings(tmp_path):
         assert list(store) == ["patient_41"]
         assert store.array("patient_41", "keypoints").shape == (7, 18, 4)
         assert store.facts("patient_41")["keypoint_set"] == "kimore_18"
-        assert store.failures == {"patient_77": ("import_keypoints", "kimore: no keypoints of 'patient_77'")}
+        assert store.failures == {"patient_77": ("import_keypoints", "kimore: brings no keypoints of 'patient_77'")}
