@@ -30,4 +30,5 @@ rule all:
     input:
         "results/tables.csv",
         "results/failures.csv",
+        quality_files(),
         picture_files(),

@@ -36,6 +36,13 @@ def this_command():
     return "snakemake --cores 8 results/tables.csv" + (f" --configfile {over}" if over else "")
 
 
+def quality_files():
+    """Stage quality against truth, for the data sets of the tables that know it."""
+    blocks = {name: block for name, block in SETTINGS.quality.items() if name in used_datasets() and is_simulated(name)}
+    faults = [f"results/quality/{name}.faults.csv" for name, block in blocks.items() if block.faults]
+    return [*(f"results/quality/{name}.csv" for name in blocks), *faults]
+
+
 rule collect_failures:
     input:
         lambda wildcards: [store for dataset in used_datasets() for store in final_stores(dataset)],
@@ -112,3 +119,69 @@ rule tabulate:
     shell:
         "python -m aqa_pipeline.stages.tabulate {input} {output.tables} {output.comparisons}"
         " --tables {params.tables:q} --variants {params.variants:q} --command {params.command:q} > {log} 2>&1"
+
+
+rule measure_quality:
+    input:
+        truth=lambda wildcards: expand("results/truth/{{dataset}}/{shard}.h5", shard=shards(wildcards.dataset)),
+        boxes=lambda wildcards: expand(
+            "results/boxes/{{dataset}}/{name}/{shard}.h5",
+            name=SETTINGS.quality[wildcards.dataset].detection,
+            shard=shards(wildcards.dataset),
+        ),
+        keypoints=lambda wildcards: expand(
+            "results/keypoints/{{dataset}}/{name}/{shard}.h5",
+            name=SETTINGS.quality[wildcards.dataset].pose,
+            shard=shards(wildcards.dataset),
+        ),
+    output:
+        "results/quality/{dataset}.csv",
+    log:
+        "results/logs/measure_quality/{dataset}.log",
+    benchmark:
+        "results/benchmarks/measure_quality/{dataset}.tsv"
+    conda:
+        "../../envs/base.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=30,
+        gpu=0,
+    params:
+        boxes=lambda wildcards, input: " ".join(f"--boxes {path}" for path in input.boxes),
+        keypoints=lambda wildcards, input: " ".join(f"--keypoints {path}" for path in input.keypoints),
+        version=stage_version("measure_quality"),
+    shell:
+        "python -m aqa_pipeline.stages.measure_quality {input.truth} {output} {params.boxes} {params.keypoints}"
+        " > {log} 2>&1"
+
+
+rule measure_faults:
+    input:
+        samples="results/samples/{dataset}.parquet",
+        truth=lambda wildcards: expand("results/truth/{{dataset}}/{shard}.h5", shard=shards(wildcards.dataset)),
+        keypoints=lambda wildcards: expand(
+            "results/keypoints/{{dataset}}/{name}/{shard}.h5",
+            name=SETTINGS.quality[wildcards.dataset].faults,
+            shard=shards(wildcards.dataset),
+        ),
+    output:
+        "results/quality/{dataset}.faults.csv",
+    log:
+        "results/logs/measure_faults/{dataset}.log",
+    benchmark:
+        "results/benchmarks/measure_faults/{dataset}.tsv"
+    conda:
+        "../../envs/base.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        gpu=0,
+    params:
+        truth=lambda wildcards, input: " ".join(f"--truth {path}" for path in input.truth),
+        keypoints=lambda wildcards, input: " ".join(f"--keypoints {path}" for path in input.keypoints),
+        version=stage_version("measure_faults"),
+    shell:
+        "python -m aqa_pipeline.stages.measure_faults {input.samples} {output} {params.truth} {params.keypoints}"
+        " > {log} 2>&1"

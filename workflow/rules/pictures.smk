@@ -1,10 +1,29 @@
 # To look at: plots of a table, a contact sheet of its videos, overlay films.
 
 
-def rows_with_films(table):
-    """The rows whose score is written on films: the first network of the table, where there is one."""
-    networks = [row for row in SETTINGS.tables[table].rows if "draws" in needs(row.split(".")[0])]
-    return networks[:1]
+def filmed(dataset):
+    """The row whose score is written on the films of a data set, as wildcards: the first network of a table."""
+    for table in SETTINGS.make_tables:
+        block = SETTINGS.tables[table]
+        for row in block.rows if dataset in block.datasets else []:
+            system, variant = row.split(".")
+            if "draws" in needs(system):
+                seed = SETTINGS.variant(row).seeds[0]
+                names = dict(system=system, variant=variant, dataset=dataset, protocol=block.protocol, seed=seed)
+                return SimpleNamespace(**names)
+    return None
+
+
+def film_inputs(wildcards):
+    """The row's predictions, and what the score so far is predicted from."""
+    row = filmed(wildcards.dataset)
+    if row is None:
+        return {}
+    return dict(
+        predictions=[path.format(**vars(row)) for path in of_folds(row.dataset, row.protocol, "predictions.parquet")],
+        features=feature_stores(row),
+        draws=stored_draws(row),
+    )
 
 
 def has_pictures(dataset):
@@ -13,26 +32,11 @@ def has_pictures(dataset):
 
 def picture_files():
     """Everything there is to look at for the tables that are made."""
-    plots = expand("results/plots/{table}/overview.{metric}.png", zip, **plotted())
+    plots = [f"results/plots/{table}/training.png" for table in SETTINGS.make_tables]
     looked = SETTINGS.look.overlays and SETTINGS.look.keypoints
     films = [f"results/plots/films/{dataset}" for dataset in used_datasets() if looked and has_pictures(dataset)]
     sheets = [f"results/plots/sheets/{dataset}.png" for dataset in used_datasets() if has_pictures(dataset)]
     return [*plots, *films, *sheets]
-
-
-def plotted():
-    pairs = [(table, SETTINGS.tables[table].metrics[0]) for table in SETTINGS.make_tables]
-    return dict(zip(("table", "metric"), map(list, zip(*pairs))))
-
-
-def film_predictions(dataset):
-    """Predictions of the row that films of a data set show, from the first table that has one."""
-    for table in SETTINGS.make_tables:
-        block = SETTINGS.tables[table]
-        if dataset in block.datasets and rows_with_films(table):
-            found = runs(dataset, block.protocol, rows_with_films(table)[0])
-            return [f"{run}/predictions.parquet" for run in found]
-    return []
 
 
 for table in SETTINGS.make_tables:
@@ -98,6 +102,7 @@ rule contact_sheet:
 
 rule overlay:
     input:
+        unpack(film_inputs),
         samples="results/samples/{dataset}.parquet",
         frames=lambda wildcards: expand("results/frames/{{dataset}}/{shard}.h5", shard=shards(wildcards.dataset)),
         boxes=lambda wildcards: expand(
@@ -110,7 +115,6 @@ rule overlay:
             keypoints=SETTINGS.look.keypoints,
             shard=shards(wildcards.dataset),
         ),
-        predictions=lambda wildcards: film_predictions(wildcards.dataset),
     output:
         directory("results/plots/films/{dataset}"),
     log:
@@ -129,8 +133,10 @@ rule overlay:
         folders=lambda wildcards, input: " ".join(
             str(Path(paths[0]).parent) for paths in (input.frames, input.boxes, input.keypoints)
         ),
-        predictions=lambda wildcards, input: " ".join(f"--predictions {path}" for path in input.predictions),
+        row=lambda wildcards, input: " ".join(
+            f"--{name} {path}" for name in ("predictions", "features", "draws") for path in input.get(name, [])
+        ),
         version=stage_version("overlay"),
     shell:
         "python -m aqa_pipeline.stages.overlay {input.samples} {params.folders} {output}"
-        " --n-videos {params.n_videos} {params.predictions} > {log} 2>&1"
+        " --n-videos {params.n_videos} {params.row} > {log} 2>&1"
