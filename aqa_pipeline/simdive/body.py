@@ -15,6 +15,7 @@ from aqa_pipeline.simdive import landmarks
 from aqa_pipeline.simdive.landmarks import INDEX, SEGMENTS
 
 SKIN, SUIT, HAIR = 0, 1, 2
+LIMBS = ("arm", "forearm", "hand", "thigh", "shank", "foot")
 
 CHANNELS = (
     "neck", "spine", "hip", "knee", "ankle",  # flexion; ankle: 0 at right angles, positive towards pointed toes
@@ -23,6 +24,7 @@ CHANNELS = (
     "lift_r", "lift_l",  # upper arm away from the middle plane
     "elbow_r", "elbow_l",
     "cross_r", "cross_l",  # forearm away from the middle plane; negative crosses the body
+    "wrist",  # both hands bent towards their backs
     "grip", "grip_at",  # 0..1: hands on the shanks; where on the shank, as share from the knee
 )  # fmt: skip
 COLUMN = {name: i for i, name in enumerate(CHANNELS)}
@@ -68,9 +70,9 @@ class Body:
     def lengths(self) -> dict[str, float]:
         h = self.height
         return {
-            "height": h, "lumbar": 0.070 * h, "chest": 0.218 * h, "neck": 0.255 * h, "shoulder": 0.105 * h, "hip": 0.052 * h,
-            "arm": 0.180 * h, "forearm": 0.150 * h, "hand": 0.105 * h, "thigh": 0.245 * h, "shank": 0.246 * h,
-            "foot": 0.150 * h, "ankle": 0.039 * h,
+            "height": h, "lumbar": 0.070 * h, "chest": 0.218 * h, "neck": 0.255 * h, "shoulder": 0.105 * h,
+            "arm": 0.180 * h, "forearm": 0.150 * h, "hand": 0.105 * h, "hip": 0.052 * h, "thigh": 0.245 * h,
+            "shank": 0.246 * h, "foot": 0.150 * h, "ankle": 0.039 * h,
         }  # fmt: skip
 
     @cached_property
@@ -116,25 +118,29 @@ def draw_body(rng: np.random.Generator) -> Body:
 
 
 def _capsules(n: dict[str, float], g: float, trunk: int) -> list:
-    """Tapered capsules (end, end, radius, radius, material). Trunk parts are pairs, so breadth is right from all sides."""
+    """Tapered capsules (end, end, radius, radius, material); trunk in pairs: its breadth is right from all sides."""
     capsules = []
     for side, s in (("r", 1), ("l", -1)):
         waist = ("pelvis", (0.0, 0.85 * n["lumbar"], s * 0.050 * g))
         ribs = ("chest", (0.0, 0.15 * n["chest"], s * 0.058 * g))
         top = ("chest", (-0.005, 0.84 * n["chest"], s * 0.088 * g))
+        arm, forearm, hand, thigh, shank, foot = (f"{side}_{name}" for name in LIMBS)
+        joint = (0.0, 0.0, 0.0)
+        calf = (shank, (-0.012, -0.32 * n["shank"], 0))
         capsules += [
             (("pelvis", (-0.012, 0.0, s * 0.070 * g)), waist, 0.100 * g, 0.088 * g, SUIT),
             (waist, ribs, 0.088 * g, 0.092 * g, trunk),
             (ribs, top, 0.092 * g, 0.088 * g, trunk),
-            (top, (f"{side}_arm", (0.0, -0.02, 0.0)), 0.074 * g, 0.058 * g, SKIN),
-            ((f"{side}_arm", (0, 0, 0)), (f"{side}_forearm", (0, 0, 0)), 0.055 * g, 0.043 * g, SKIN),
-            ((f"{side}_forearm", (0, 0, 0)), (f"{side}_hand", (0, 0, 0)), 0.044 * g, 0.031 * g, SKIN),
-            ((f"{side}_hand", (0, -0.02, 0)), (f"{side}_hand", (0, -0.92 * n["hand"], 0)), 0.034 * g, 0.020 * g, SKIN),
-            ((f"{side}_thigh", (0, 0, 0)), (f"{side}_thigh", (0, -0.22 * n["thigh"], 0)), 0.092 * g, 0.086 * g, SUIT),
-            ((f"{side}_thigh", (0, -0.2 * n["thigh"], 0)), (f"{side}_shank", (0, 0, 0)), 0.086 * g, 0.060 * g, SKIN),
-            ((f"{side}_shank", (0, 0, 0)), (f"{side}_shank", (-0.012, -0.32 * n["shank"], 0)), 0.058 * g, 0.060 * g, SKIN),
-            ((f"{side}_shank", (-0.012, -0.32 * n["shank"], 0)), (f"{side}_foot", (0, 0, 0)), 0.060 * g, 0.038 * g, SKIN),
-            ((f"{side}_foot", (-0.02, -0.35 * n["ankle"], 0)), (f"{side}_foot", (0.74 * n["foot"], -0.55 * n["ankle"], 0)), 0.039 * g, 0.024 * g, SKIN),
+            (top, (arm, (0.0, -0.02, 0.0)), 0.074 * g, 0.058 * g, SKIN),
+            ((arm, joint), (forearm, joint), 0.055 * g, 0.043 * g, SKIN),
+            ((forearm, joint), (hand, joint), 0.044 * g, 0.031 * g, SKIN),
+            ((hand, (0, -0.02, 0)), (hand, (0, -0.92 * n["hand"], 0)), 0.034 * g, 0.020 * g, SKIN),
+            ((thigh, joint), (thigh, (0, -0.22 * n["thigh"], 0)), 0.092 * g, 0.086 * g, SUIT),
+            ((thigh, (0, -0.2 * n["thigh"], 0)), (shank, joint), 0.086 * g, 0.060 * g, SKIN),
+            ((shank, joint), calf, 0.058 * g, 0.060 * g, SKIN),
+            (calf, (foot, joint), 0.060 * g, 0.038 * g, SKIN),
+            ((foot, (-0.02, -0.35 * n["ankle"], 0)), (foot, (0.74 * n["foot"], -0.55 * n["ankle"], 0)),
+             0.039 * g, 0.024 * g, SKIN),
         ]  # fmt: skip
     k = n["height"] / 1.65
     capsules += [
@@ -161,9 +167,7 @@ def _masses(n: dict[str, float]) -> list[tuple[landmarks.Point, float]]:
         ("chest", 0.85 * n["chest"], 0.167),
     )
     for segment, y, share in rings:
-        masses += [
-            ((segment, (x, y, z)), share / 4) for x, z in ((0.09, 0), (-0.09, 0), (0, 0.12), (0, -0.12))
-        ]
+        masses += [((segment, (x, y, z)), share / 4) for x, z in ((0.09, 0), (-0.09, 0), (0, 0.12), (0, -0.12))]
     limbs = (
         ("arm", 0.436, 0.32, 0.028),
         ("forearm", 0.43, 0.30, 0.016),
@@ -174,8 +178,7 @@ def _masses(n: dict[str, float]) -> list[tuple[landmarks.Point, float]]:
     for side in "rl":
         for name, centre, gyration, share in limbs:
             masses += [
-                ((f"{side}_{name}", (0, -c * n[name], 0)), share / 2)
-                for c in (centre - gyration, centre + gyration)
+                ((f"{side}_{name}", (0, -c * n[name], 0)), share / 2) for c in (centre - gyration, centre + gyration)
             ]
         masses += [((f"{side}_foot", (x * n["foot"], -0.02, 0)), 0.0145 / 2) for x in (-0.1, 0.6)]
     return masses
@@ -224,13 +227,11 @@ def _segments(n: dict[str, float], angles: np.ndarray) -> tuple[np.ndarray, np.n
         attach(f"{side}_arm", "chest", shoulder, upper)
         elbow = shoulder - n["arm"] * upper[:, :, 1]
         attach(f"{side}_forearm", "chest", elbow, lower)
-        attach(f"{side}_hand", f"{side}_forearm", (0, -n["forearm"], 0), np.eye(3))
+        attach(f"{side}_hand", f"{side}_forearm", (0, -n["forearm"], 0), turn(a["wrist"], 2))
     return turns, origins
 
 
-def _arm(
-    n: dict, a: dict, side: str, s: int, shoulder: np.ndarray, turns: np.ndarray, origins: np.ndarray
-) -> tuple:
+def _arm(n: dict, a: dict, side: str, s: int, shoulder: np.ndarray, turns: np.ndarray, origins: np.ndarray) -> tuple:
     """Rotations of upper arm and forearm in the chest frame: free arms, blended with hands that hold the shanks."""
     flexion = a[f"shoulder_{side}"]
     upper = _direction(flexion, a[f"lift_{side}"], s)
@@ -252,7 +253,7 @@ def _direction(flexion: np.ndarray, lift: np.ndarray, s: int) -> np.ndarray:
 
 
 def _reach(target: np.ndarray, first: float, second: float, s: int) -> tuple[np.ndarray, np.ndarray]:
-    """Directions (T, 3) of two links from the origin to the target (T, 3), elbow out and down; stretched when too far."""
+    """Directions (T, 3) of two links to the target (T, 3), elbow out and down; stretched where it is too far."""
     far = np.linalg.norm(target, axis=1, keepdims=True)
     ahead = target / far
     far = np.clip(far, abs(first - second) + 1e-3, first + second - 1e-3)

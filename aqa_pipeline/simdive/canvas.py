@@ -1,4 +1,4 @@
-"""A picture larger than the screen on which a venue is painted once a clip, in metres of the camera's view."""
+"""A picture larger than the screen, on which a venue is painted once a clip, in metres of the view."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FRACTION = 4  # OpenCV takes corners in 1/16 pixel
 
 
 class Canvas:
-    """`pixels` (h, w, 3) uint8 that covers right `low[0]`..`high[0]` and up `low[1]`..`high[1]` of the view, metres."""
+    """`pixels` (h, w, 3) uint8 that cover the view from corner `low` to `high` (2,), metres."""
 
     def __init__(self, camera: Camera, low: np.ndarray, high: np.ndarray) -> None:
         width, height = np.ceil((high - low) * camera.scale).astype(int) + 1

@@ -74,7 +74,7 @@ class DiveNumber:
 
 
 def parse(number: str, *, board: str, difficulty: float, count: int) -> DiveNumber:
-    """Read a number such as 107b (group, flying, half somersaults), 5253b or 6243d (group, direction, halves, half twists)."""
+    """Read 107b (group, flying, half somersaults) or 5253b and 6243d (group, direction, halves, half twists)."""
     digits, letter = [int(c) for c in number[:-1]], number[-1]
     group = digits[0]
     return DiveNumber(

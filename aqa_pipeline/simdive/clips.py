@@ -1,6 +1,6 @@
 """From a seed to clips on disk: video files and annotation for everyone, and the truth in a store of its own.
 
-Nothing of the truth (faults, noise-free execution, boxes, keypoints, masks) is in the folder that systems may read.
+Nothing of the truth (faults, noise-free execution, boxes, keypoints, masks) is where systems read.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SEED, N_DIVES, WIDTH, HEIGHT, FPS, AFTERMATH = 0, 400, 320, 180, 25.0, 0.3
 
 @dataclass(frozen=True)
 class Clip:
-    """One rendered dive of T frames; truth in `boxes`, `keypoints`, `masks` and `facts`, what judges gave in `annotation`."""
+    """One rendered dive of T frames, its truth, and the `annotation` that a real data set would have."""
 
     frames: np.ndarray  # (T, H, W, 3) uint8 RGB
     boxes: np.ndarray  # (T, 4) float32 x1 y1 x2 y2 of the visible body, pixels; NaN where it is hidden
@@ -137,16 +137,26 @@ def _facts(dive: Dive, camera: Any, fps: float) -> dict[str, Any]:
 
 
 def simulate_shard(
-    videos: Path, truth: Path, *, seed: int = SEED, n_dives: int = N_DIVES, width: int = WIDTH, height: int = HEIGHT,
-    fps: float = FPS, aftermath: float = AFTERMATH, shard: int = 0, n_shards: int = 1,
-    made_by: Mapping[str, Any] | None = None, progress: Callable[[list[int]], Iterator[int]] = iter,
-) -> pd.DataFrame:  # fmt: skip
-    """Write the clips of one shard into the folder `videos` and their truth into the store `truth`, one dive at a time.
+    videos: Path,
+    truth: Path,
+    *,
+    seed: int = SEED,
+    n_dives: int = N_DIVES,
+    width: int = WIDTH,
+    height: int = HEIGHT,
+    fps: float = FPS,
+    aftermath: float = AFTERMATH,
+    shard: int = 0,
+    n_shards: int = 1,
+    made_by: Mapping[str, Any] | None = None,
+    progress: Callable[[list[int]], Iterator[int]] = iter,
+) -> pd.DataFrame:
+    """Write the clips of one shard to the folder `videos` and their truth to the store `truth`, dive by dive.
 
     Parameters
     ----------
     videos : folder that gets `<video id>.mp4` files and, last of all, `annotations.parquet`
-    truth : HDF5 store of kind "truth": box (T, 4), keypoints (T, 133, 3), mask (T, H, W), phase (T,) and facts
+    truth : store of kind "truth": box (T, 4), keypoints (T, 133, 3), mask (T, H, W), phase (T,) and facts
     seed, n_dives : which dives; dive `i` of a seed is the same for every `n_dives` and every sharding
     width, height, fps, aftermath : see `simulate_clip`
     shard, n_shards : keep the dives whose `shard_of(video id, n_shards)` is `shard`

@@ -1,4 +1,4 @@
-"""The far side of the hall, painted once a clip: tiers of seats with people, advertising boards, walls and lamps.
+"""The far side of the hall, painted once a clip: tiers of seats with people, advertising boards and walls.
 
 It lies some 30 m behind the diver, so everything here is about half as large as it would be beside the pool.
 """
@@ -10,28 +10,28 @@ import numpy as np
 from aqa_pipeline.simdive.canvas import Canvas, mixed, shaded
 from aqa_pipeline.simdive.venue import HAIR, SKIN, Venue
 
-_FAR = 0.5  # size of things behind the pool, by perspective
-_ROW = 0.8 * _FAR  # metres of the view from one row of seats to the next
-_SEAT = 0.56 * _FAR
+_FAR = 0.45  # size of things behind the pool, by perspective
+_ROW = 0.66 * _FAR  # metres of the view from one row of seats to the next
+_SEAT = 0.52 * _FAR
 _HEADS = [(hair, skin) for hair in HAIR for skin in SKIN]
 
 
 def paint_stands(canvas: Canvas, venue: Venue, rng: np.random.Generator, *, bottom: float) -> None:
-    """From `bottom`, metres of the view, to the canvas' top: boards, tiers and walls in turn, lamps above."""
+    """From `bottom`, metres of the view, to the canvas' top: boards, tiers and walls in turn."""
     import cv2
 
     up = bottom
     canvas.band(up, canvas.high[1] + 1, shaded(venue.wall, 0.8))
     up = _boards(canvas, venue, rng, bottom=up, height=rng.uniform(0.7, 1.1))
     while up < canvas.high[1]:
-        up = _tier(canvas, venue, rng, bottom=up, rows=int(rng.integers(4, 10)))
+        up = _tier(canvas, venue, rng, bottom=up, rows=int(rng.integers(5, 13)))
         if rng.uniform() < 0.6:
             up = _boards(canvas, venue, rng, bottom=up, height=rng.uniform(0.5, 1.0))
         if rng.uniform() < 0.7:
             up = _wall(canvas, venue, rng, bottom=up, height=rng.uniform(0.8, 2.5))
     far = canvas.pixels[: canvas.row(bottom)]
     if len(far):
-        sigma = 0.012 * canvas.camera.scale * rng.uniform(0.8, 1.8)  # the lens is focused on the diver
+        sigma = canvas.camera.scale * rng.uniform(0.010, 0.024)  # the lens is focused on the diver
         cv2.GaussianBlur(far, (0, 0), sigma, dst=far)
 
 
@@ -42,7 +42,8 @@ def _boards(canvas: Canvas, venue: Venue, rng: np.random.Generator, *, bottom: f
         width = rng.uniform(2.0, 5.0)
         colour = colours[int(rng.integers(3))]
         ink = (245, 245, 245) if np.mean(colour) < 150 else (40, 45, 70)
-        corners = np.array([(0, 0), (width, 0), (width, height), (0, height)]) + [left, bottom]
+        right, top = left + width, bottom + height
+        corners = np.array([(left, bottom), (right, bottom), (right, top), (left, top)])
         canvas.polygon(corners, colour)
         if rng.uniform() < 0.75:
             canvas.text(venue.words, left + 0.15 * width, bottom + 0.28 * height, 0.42 * height, ink)
@@ -97,15 +98,15 @@ def _wall(canvas: Canvas, venue: Venue, rng: np.random.Generator, *, bottom: flo
 def _tier(canvas: Canvas, venue: Venue, rng: np.random.Generator, *, bottom: float, rows: int) -> float:
     """Rows of seats, the far ones first, with stairs between the blocks; returns the upper edge."""
     top = bottom + rows * _ROW
-    canvas.band(bottom, top, shaded(venue.seats, 0.45))
+    canvas.band(bottom, top, shaded(venue.seats, 0.4 * venue.dimness))
     stairs = np.arange(canvas.low[0] + rng.uniform(0, 5), canvas.high[0] + 3, rng.uniform(4, 7))
     slope = rng.uniform(-0.4, 0.4)
     for row in reversed(range(rows)):
         _row(canvas, venue, rng, bottom=bottom + row * _ROW, gaps=stairs + slope * row * _ROW)
     for left in stairs:
         edge = np.array([(left, bottom), (left + slope * (top - bottom), top)])
-        canvas.line(edge, (170, 168, 160), 0.55 * _FAR)
-        canvas.line(edge + [0.3 * _FAR, 0], (90, 90, 92), 0.06)
+        canvas.line(edge, shaded((170, 168, 160), venue.dimness), 0.55 * _FAR)
+        canvas.line(edge + np.array([0.3 * _FAR, 0]), (90, 90, 92), 0.06)
     return top
 
 
@@ -115,8 +116,8 @@ def _row(canvas: Canvas, venue: Venue, rng: np.random.Generator, *, bottom: floa
 
     if canvas.row(bottom) == 0 or canvas.row(bottom + _ROW) == len(canvas.pixels):
         return  # not in the picture
-    canvas.band(bottom, bottom + 0.42 * _FAR, venue.seats)
-    canvas.band(bottom, bottom + 0.06, shaded(venue.seats, 0.55))
+    canvas.band(bottom, bottom + 0.42 * _FAR, shaded(venue.seats, venue.dimness))
+    canvas.band(bottom, bottom + 0.06, shaded(venue.seats, 0.5 * venue.dimness))
     places = np.arange(canvas.low[0], canvas.high[0] + _SEAT, _SEAT)
     places = places[rng.uniform(size=len(places)) < venue.crowd]
     places = places + rng.normal(0, 0.03, len(places))
@@ -124,21 +125,24 @@ def _row(canvas: Canvas, venue: Venue, rng: np.random.Generator, *, bottom: floa
     pixels = canvas.place(np.stack([places, np.full(len(places), bottom)], axis=1))
     pixels[:, 1] -= rng.normal(0, 0.02, len(places)) * canvas.camera.scale
     unit = _FAR * canvas.camera.scale
-    clothes = _clothes(rng, len(places))
+    clothes = _clothes(rng, len(places), venue.dimness)
     heads = rng.integers(len(_HEADS), size=len(places))
+    radius = max(1, round(0.15 * unit))
     for (x, y), cloth, head in zip(np.round(pixels).astype(int).tolist(), clothes, heads, strict=True):
         hair, skin = _HEADS[head]
-        half = max(1, round(0.2 * unit))
-        cv2.rectangle(
-            canvas.pixels, (x - half, round(y - 0.58 * unit)), (x + half, round(y - 0.1 * unit)), cloth, -1
+        shoulders, lap = (x, y - round(0.42 * unit)), (x, y - round(0.05 * unit))
+        cv2.line(
+            canvas.pixels, shoulders, lap, cloth, max(2, round(0.42 * unit))
+        )  # a thick line has round ends
+        cv2.circle(canvas.pixels, (x, y - round(0.76 * unit)), radius, shaded(hair, venue.dimness), -1)
+        cv2.circle(
+            canvas.pixels, (x, y - round(0.70 * unit)), max(1, radius - 1), shaded(skin, venue.dimness), -1
         )
-        cv2.circle(canvas.pixels, (x, round(y - 0.76 * unit)), max(1, round(0.13 * unit)), hair, -1)
-        cv2.circle(canvas.pixels, (x, round(y - 0.72 * unit)), max(1, round(0.10 * unit)), skin, -1)
 
 
-def _clothes(rng: np.random.Generator, count: int) -> list[tuple[float, float, float]]:
-    """Shirts: half of them grey or white, the rest coloured."""
-    grey = rng.uniform(20, 235, (count, 1)) + rng.normal(0, 6, (count, 3))
-    coloured = rng.uniform(20, 220, (count, 3))
-    chosen = np.where(rng.uniform(size=(count, 1)) < 0.55, grey, coloured)
-    return [tuple(float(channel) for channel in row) for row in np.clip(chosen, 0, 255)]
+def _clothes(rng: np.random.Generator, count: int, dimness: float) -> list[tuple[float, float, float]]:
+    """Shirts: most of them grey, white or dark, the rest coloured, none of them glaring."""
+    grey = 20 + 215 * rng.beta(0.9, 1.4, (count, 1)) + rng.normal(0, 5, (count, 3))
+    coloured = 0.45 * grey + 0.55 * rng.uniform(10, 215, (count, 3))
+    chosen = dimness * np.where(rng.uniform(size=(count, 1)) < 0.6, grey, coloured)
+    return [tuple(row) for row in np.clip(chosen, 0, 255).tolist()]

@@ -18,9 +18,7 @@ class Faults:
     """Zero is perfect. Degrees unless stated; signed where direction has a meaning."""
 
     lean: float = 0.0  # body line at take-off, + falls away from the board, - towards it
-    distance: float = (
-        0.0  # metres along x by which the dive passes farther from (+) or nearer to (-) the board
-    )
+    distance: float = 0.0  # metres along x by which the dive passes farther from (+) or nearer to (-) the board
     knees: float = 0.0  # knees bent in a pike or in a straight twist; not counted in a tuck
     legs_apart: float = 0.0  # angle between the legs in flight
     loose: float = 0.0  # the hips stay that much more open in the position
@@ -41,9 +39,9 @@ NAMES = tuple(field.name for field in fields(Faults))
 
 # median size for an average diver, and the largest the body allows
 _SIZE = {
-    "lean": (5.5, 24.0), "distance": (0.2, 0.8), "knees": (12.0, 60.0), "legs_apart": (12.0, 60.0), "loose": (16.0, 60.0),
-    "opening": (0.065, 0.28), "rotation": (10.0, 40.0), "arch": (12.0, 45.0), "line_knees": (11.5, 60.0),
-    "arms": (14.5, 70.0), "twist": (7.0, 60.0), "toes": (16.0, 60.0),
+    "lean": (5.5, 24.0), "distance": (0.2, 0.8), "knees": (12.0, 60.0), "legs_apart": (12.0, 60.0),
+    "loose": (16.0, 60.0), "opening": (0.065, 0.28), "rotation": (10.0, 40.0), "arch": (12.0, 45.0),
+    "line_knees": (11.5, 60.0), "arms": (14.5, 70.0), "twist": (7.0, 60.0), "toes": (16.0, 60.0),
 }  # fmt: skip
 _SIGNED = {"lean", "distance", "rotation", "arch", "twist"}
 SKILL_EFFECT = 0.40  # log size of a fault per standard deviation of skill

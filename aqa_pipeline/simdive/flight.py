@@ -23,11 +23,11 @@ RATE = 160.0  # tabulated body frames per second; between two of them figures ar
 TAKEOFF_TIME = {"platform": 0.44, "springboard": 0.52}  # seconds on the board that the clip shows
 AFTER_ENTRY = {"platform": 0.34, "springboard": 0.42}  # seconds from first contact to the clip's end
 UP = {"platform": (2.9, 2.5, 2.4, 2.3), "springboard": (5.2, 4.8, 4.7, 4.6)}  # m/s at take-off, by direction
-UP_ARMSTAND = 0.9
+UP_ARMSTAND = 1.3
 OUT = {
-    "platform": (2.1, 1.7, 1.7, 1.5),
-    "springboard": (1.7, 1.4, 1.4, 1.25),
-}  # metres from the board at entry
+    "platform": (2.1, 1.7, 1.75, 1.6),
+    "springboard": (1.7, 1.4, 1.45, 1.4),
+}  # metres from the board at entry (armstand: 0.25 more)
 _USUAL_LEAN = (10.0, 9.0, 7.0, 6.0)  # degrees away from the board, by direction
 WATER_STOPS_TURN, WATER_STOPS_FALL = 0.06, 0.45  # seconds in which water takes the speed
 
@@ -48,9 +48,7 @@ class Performance:
         k = place.astype(int)
         u = place - k
         r, o = self._rotations, self._origins
-        return r[k] + u[..., None, None, None] * (r[k + 1] - r[k]), o[k] + u[..., None, None] * (
-            o[k + 1] - o[k]
-        )
+        return r[k] + u[..., None, None, None] * (r[k + 1] - r[k]), o[k] + u[..., None, None] * (o[k + 1] - o[k])
 
     def figure(self, time: float) -> Figure:
         """The body at one time."""
@@ -75,7 +73,8 @@ class Performance:
     def steps(self) -> list[tuple[str, float]]:
         """Sub-actions in order with their start times."""
         number, schedule = self.number, self.schedule
-        steps, start = [("take_off", 0.0)], self.takeoff_time
+        steps: list[tuple[str, float]] = [("take_off", 0.0)]
+        start = self.takeoff_time
         if number.half_twists:
             steps.append((f"{number.half_twists / 2}_twists", start))
             start = schedule.twist[1]
@@ -100,9 +99,7 @@ class Track:
         self.rotations = self.origins = np.empty(0)
 
 
-def perform(
-    number: DiveNumber, faults: Faults, rng: np.random.Generator, body: Body | None = None
-) -> Performance:
+def perform(number: DiveNumber, faults: Faults, rng: np.random.Generator, body: Body | None = None) -> Performance:
     """Let a diver (drawn from `rng` where none is given) perform one dive with these faults."""
     body = body or draw_body(rng)
     launch = _launch(number, faults, body, rng)
@@ -153,18 +150,14 @@ def _launch(number: DiveNumber, faults: Faults, body: Body, rng: np.random.Gener
     board = np.array([0.0, number.height_m, 0.0])
     support = _support(rotations, origins, body, number.armstand)[0]
     left = board + orientation(left_angle, 0.0, 0.0, facing)[0] @ (com[0] - support)
-    hands = orientation(end_angle, 0.0, end_twist, facing)[0] @ (
-        _fingers(rotations, origins, body)[1] - com[1]
-    )
+    hands = orientation(end_angle, 0.0, end_twist, facing)[0] @ (_fingers(rotations, origins, body)[1] - com[1])
     up = UP_ARMSTAND if number.armstand else UP[number.board][number.direction - 1]
     up *= 1 + 0.04 * np.clip(rng.normal(), -2, 2)
     flight = (up + np.sqrt(up**2 + 2 * GRAVITY * (left[1] + hands[1]))) / GRAVITY
-    out = (OUT[number.board][number.direction - 1] + faults.distance - left[0]) / flight
+    out = (OUT[number.board][number.direction - 1] + 0.25 * number.armstand + faults.distance - left[0]) / flight
     velocity = np.array([out, up, 0.0])
     twisted = number.half_twists > 0
-    return Launch(
-        facing, start, lean, left_angle, end_angle, end_twist, twisted, board, left, velocity, flight
-    )
+    return Launch(facing, start, lean, left_angle, end_angle, end_twist, twisted, board, left, velocity, flight)
 
 
 def orientation(phi: np.ndarray, tilt: np.ndarray, psi: np.ndarray, facing: int) -> np.ndarray:
@@ -199,7 +192,9 @@ def _mean_of(body: Body, rotations: np.ndarray, origins: np.ndarray) -> np.ndarr
 def _support(rotations: np.ndarray, origins: np.ndarray, body: Body, armstand: bool) -> np.ndarray:
     """What stands on the board, in the pelvis frame (N, 3): the balls of the feet, or the heels of the hands."""
     if armstand:
-        return 0.5 * (origins[:, INDEX["r_hand"]] + origins[:, INDEX["l_hand"]])
+        heel = np.array([-0.03, 0.05 * body.lengths["hand"], 0.0])  # a little below the wrist of a flat hand
+        hands = [origins[:, INDEX[h]] + rotations[:, INDEX[h]] @ heel for h in ("r_hand", "l_hand")]
+        return 0.5 * (hands[0] + hands[1])
     ball = np.array([0.66 * body.lengths["foot"], -body.lengths["ankle"], 0.0])
     feet = [origins[:, INDEX[f]] + rotations[:, INDEX[f]] @ ball for f in ("r_foot", "l_foot")]
     return 0.5 * (feet[0] + feet[1])
@@ -225,7 +220,7 @@ def _over_flight(track: Track, rate: np.ndarray) -> np.ndarray:
 def _twist(
     schedule: postures.Schedule, track: Track, inertia: Inertia, launch: Launch
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Twist angle (N,) and the window (N,) 0..1 in which the body is tilted; a slow twist left over fills the flight."""
+    """Twist angle (N,) and the window (N,) 0..1 in which the body tilts; a mere remainder fills the flight."""
     begin, end = schedule.twist
     ramp = 0.10
     window = np.clip((track.times - begin) / ramp, 0, 1) * np.clip((end - track.times) / ramp, 0, 1)
@@ -233,9 +228,7 @@ def _twist(
     return launch.end_twist * grown / grown[-1], window
 
 
-def _somersault(
-    track: Track, inertia: Inertia, launch: Launch, pitch: np.ndarray, psi: np.ndarray
-) -> np.ndarray:
+def _somersault(track: Track, inertia: Inertia, launch: Launch, pitch: np.ndarray, psi: np.ndarray) -> np.ndarray:
     """Angle of the pelvis in the picture plane (N,): standing, then (L - h) / I, then slowed by the water."""
     t = track.times
     own = launch.facing * np.cos(psi) * inertia.own / inertia.somersault  # seen from the camera
@@ -245,9 +238,7 @@ def _somersault(
     asked = launch.end_angle - launch.left_angle + by_limbs[-1]
     momentum = asked / (per_momentum[-1] + 0.5 * WATER_STOPS_TURN * at_entry)
     flying = launch.left_angle + momentum * per_momentum - by_limbs
-    standing = (
-        launch.start_angle - launch.facing * pitch - launch.lean * np.clip(t / track.takeoff, 0, 1) ** 2
-    )
+    standing = launch.start_angle - launch.facing * pitch - launch.lean * np.clip(t / track.takeoff, 0, 1) ** 2
     sinking = flying[-1] + momentum * at_entry * WATER_STOPS_TURN * (
         1 - np.exp(-np.maximum(t - track.entry, 0) / WATER_STOPS_TURN)
     )
@@ -271,8 +262,6 @@ def _centre_of_mass(
     standing = launch.board + (world @ (com - support)[:, :, None])[..., 0]
     t = (np.minimum(track.times, track.entry) - track.takeoff)[:, None]
     flying = launch.com + launch.velocity * t + 0.5 * gravity * t**2
-    sunk = (
-        WATER_STOPS_FALL * (1 - np.exp(-np.maximum(track.times - track.entry, 0) / WATER_STOPS_FALL))[:, None]
-    )
+    sunk = WATER_STOPS_FALL * (1 - np.exp(-np.maximum(track.times - track.entry, 0) / WATER_STOPS_FALL))[:, None]
     flying = flying + sunk * (launch.velocity + gravity * launch.flight)
     return np.where((track.times < track.takeoff)[:, None], standing, flying)

@@ -37,8 +37,7 @@ def face() -> list[tuple[float, float, float]]:
         for s in (*np.linspace(0.7, 0.15, 5), *np.linspace(-0.15, -0.7, 5))
     ]
     bridge = [
-        tuple(np.add(_on_face(0, u), (0.004 + 0.014 * i / 3, 0, 0)))
-        for i, u in enumerate(np.linspace(0.12, -0.15, 4))
+        tuple(np.add(_on_face(0, u), (0.004 + 0.014 * i / 3, 0, 0))) for i, u in enumerate(np.linspace(0.12, -0.15, 4))
     ]
     nostrils = [tuple(np.add(_on_face(s, -0.24), (0.01, 0, 0))) for s in np.linspace(0.16, -0.16, 5)]
     eyes = [

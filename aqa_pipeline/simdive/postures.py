@@ -15,12 +15,13 @@ from aqa_pipeline.simdive.faults import Faults
 
 COLUMNS = (*CHANNELS, "pitch")  # pitch: the pelvis leans to the diver's front while the feet still stand
 _INDEX = {name: i for i, name in enumerate(COLUMNS)}
+Key = tuple[float, np.ndarray, bool]  # time, posture, hasty
 _SHARES = ("grip", "grip_at")
 POINTED = 72.0  # ankle of a pointed foot
 
 
 def posture(**degrees: float) -> np.ndarray:
-    """A row of joint angles, given in degrees and kept in radians; `grip` and `grip_at` are shares and stay as they are.
+    """A row of joint angles, given in degrees and kept in radians; `grip` and `grip_at` are shares and stay so.
 
     Unnamed ones are 0; `shoulder`, `lift`, `elbow` and `cross` set both arms.
     """
@@ -37,8 +38,9 @@ def changed(row: np.ndarray, **degrees: float) -> np.ndarray:
 
 
 STAND = posture(shoulder=15, lift=8, hip=4, knee=3)
-CROUCH = posture(shoulder=-40, lift=12, elbow=8, hip=68, knee=72, ankle=-26, spine=14, neck=-14, pitch=30)
-HANDSTAND = posture(shoulder=178, lift=-4, cross=-4, ankle=POINTED, neck=-22)
+SINKING = posture(shoulder=-35, lift=12, elbow=8, hip=34, knee=38, ankle=-14, spine=8, neck=-8, pitch=15)
+CROUCH = posture(shoulder=45, lift=10, elbow=12, hip=68, knee=72, ankle=-26, spine=14, neck=-14, pitch=30)
+HANDSTAND = posture(shoulder=178, lift=-4, cross=-4, wrist=78, ankle=POINTED, neck=-22)
 STRETCHED = posture(shoulder=170, lift=-13, cross=-13, ankle=POINTED, neck=4)
 TUCK = posture(hip=124, knee=134, spine=38, neck=26, shoulder=52, elbow=40, grip=1, grip_at=0.52, ankle=58)
 PIKE = posture(hip=120, spine=36, neck=22, shoulder=80, elbow=12, grip=1, grip_at=0.78, ankle=POINTED)
@@ -72,15 +74,10 @@ class Schedule:
 
     times: np.ndarray
     rows: np.ndarray
-    hasty: (
-        np.ndarray
-    )  # (K,) bool: the way to this key speeds up until the end (a jump) instead of easing in and out
-    folded: float
+    hasty: np.ndarray  # (K,) bool: the way to this key speeds up until its end, as a jump does
     opened: float  # the position is half open
     straight: float
-    twist: tuple[
-        float, float
-    ]  # the body twists between these times (all of the flight where no twist is asked for)
+    twist: tuple[float, float]  # when the body twists; all of the flight where no twist is asked for
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """Angles (T, len(COLUMNS)) at times (T,)."""
@@ -97,64 +94,71 @@ def leaving(number: DiveNumber, faults: Faults) -> np.ndarray:
 
 def line(number: DiveNumber, faults: Faults) -> np.ndarray:
     """The posture from opening to entry, radians; arch, knees, arms, toes and half of the legs' gap show in it."""
-    gap = 0.5 * faults.legs_apart
-    row = changed(
+    return changed(
         STRETCHED, hip=0.6 * faults.arch + 0.3 * faults.line_knees, spine=0.4 * faults.arch, knee=faults.line_knees,
-        shoulder=-faults.arms, elbow=0.3 * faults.arms, ankle=-faults.toes, split=0.75 * gap, spread=0.33 * gap,
+        shoulder=-faults.arms, elbow=0.3 * faults.arms, ankle=-faults.toes, **_apart(0.5 * faults.legs_apart),
     )  # fmt: skip
-    return row
 
 
 def position(number: DiveNumber, faults: Faults) -> np.ndarray:
     """The tuck or pike, radians; a free dive closes with a pike."""
     ideal = TUCK if number.position == "tuck" else PIKE
-    row = changed(
+    return changed(
         ideal, hip=-faults.loose, spine=-0.3 * faults.loose, knee=faults.knees, ankle=-faults.toes,
-        split=0.75 * faults.legs_apart, spread=0.33 * faults.legs_apart,
+        **_apart(faults.legs_apart),
     )  # fmt: skip
-    return row
 
 
 def schedule(number: DiveNumber, faults: Faults, takeoff: float, flight: float, end: float) -> Schedule:
     """Lay out one dive: take-off at `takeoff`, first contact `flight` seconds later, clip's end at `end`."""
     entry = takeoff + flight
-    straight_row, folded_row = line(number, faults), position(number, faults)
-    keys: list[tuple[float, np.ndarray, bool]] = _take_off(number, faults, takeoff)
-    fold_start, fold_end = {1: (0.20, 0.62), 3: (0.08, 0.40)}.get(number.half_somersaults, (0.02, 0.30))
-    fold_start, fold_end = takeoff + fold_start, takeoff + fold_end
-    twist = (takeoff, entry)
-    if number.half_twists:
-        twisted = takeoff + _TWISTED[number.half_twists] * flight
-        wrapped = changed(
-            TWIST,
-            knee=faults.knees,
-            ankle=-faults.toes,
-            split=0.75 * faults.legs_apart,
-            spread=0.33 * faults.legs_apart,
-        )
-        keys += [(takeoff + 0.24, wrapped, False), (twisted, wrapped, False)]
-        twist, fold_start, fold_end = (takeoff + 0.08, twisted + 0.10), twisted, twisted + 0.22
-    elif fold_start > takeoff + 0.05:
-        keys.append(
-            (fold_start, changed(STRETCHED, lift=14, cross=14, ankle=-faults.toes), False)
-        )
-    opens = max(takeoff + _OPEN[number.half_somersaults] * flight + faults.opening, fold_end + 0.04)
-    lasts = 0.17 + 0.5 * max(faults.opening, 0.0)
-    straight = min(opens + lasts, entry - 0.02)
-    opens = min(opens, straight - 0.10)
+    rising, twist, folded = _rise(number, faults, takeoff, flight)
+    opens = max(takeoff + _OPEN[number.half_somersaults] * flight, folded + 0.04) + faults.opening
+    straight = min(opens + 0.17 + 0.5 * max(faults.opening, 0.0), entry - 0.02)
+    opens = min(opens, straight - 0.14)
     half = 0.5 * (opens + straight)
-    between = 0.45 * folded_row + 0.55 * straight_row
-    between[_INDEX["grip"]] = 0.0
-    between[_INDEX["elbow_r"]] = between[_INDEX["elbow_l"]] = np.radians(35)
-    keys += [(fold_end, folded_row, False), (opens, folded_row, False), (half, between, False)]
-    keys += [(straight, straight_row, False), (max(end, entry) + 1.0, straight_row, False)]
+    fold, line_row = position(number, faults), line(number, faults)
+    keys = _take_off(number, faults, takeoff) + rising
+    keys += [(folded, fold, False), (opens, fold, False), (half, _between(fold, line_row), False)]
+    keys += [(straight, line_row, False), (max(end, entry) + 1.0, line_row, False)]
     times, rows, hasty = zip(*keys, strict=True)
-    return Schedule(np.array(times), np.array(rows), np.array(hasty), fold_end, half, straight, twist)
+    return Schedule(np.array(times), np.array(rows), np.array(hasty), float(half), float(straight), twist)
 
 
-def _take_off(number: DiveNumber, faults: Faults, takeoff: float) -> list[tuple[float, np.ndarray, bool]]:
+def _rise(
+    number: DiveNumber, faults: Faults, takeoff: float, flight: float
+) -> tuple[list[Key], tuple[float, float], float]:
+    """Keys between take-off and the position, when the body twists, and when the position is reached."""
+    if number.half_twists:
+        end = float(takeoff + _TWISTED[number.half_twists] * flight)
+        wrapped = changed(TWIST, knee=faults.knees, ankle=-faults.toes, **_apart(faults.legs_apart))
+        return (
+            [(takeoff + 0.24, wrapped, False), (end, wrapped, False)],
+            (takeoff + 0.08, end + 0.10),
+            end + 0.22,
+        )
+    start, reached = {1: (0.20, 0.62), 3: (0.08, 0.40)}.get(number.half_somersaults, (0.02, 0.30))
+    stretched = changed(STRETCHED, lift=14, cross=14, ankle=-faults.toes)
+    keys = [(takeoff + start, stretched, False)] if start > 0.05 else []
+    return keys, (takeoff, takeoff + flight), takeoff + reached
+
+
+def _between(fold: np.ndarray, line_row: np.ndarray) -> np.ndarray:
+    """Half way from the position to the line: the hands are letting go and the elbows are bent."""
+    row = 0.45 * fold + 0.55 * line_row
+    row[_INDEX["grip"]] = 0.35
+    row[[_INDEX["elbow_r"], _INDEX["elbow_l"]]] = np.radians(35)
+    return row
+
+
+def _apart(angle: float) -> dict[str, float]:
+    """Legs apart by an angle that shows from the side and from the front."""
+    return {"split": 0.75 * angle, "spread": 0.33 * angle}
+
+
+def _take_off(number: DiveNumber, faults: Faults, takeoff: float) -> list[Key]:
     leave = leaving(number, faults)
     if number.armstand:
         return [(0.0, HANDSTAND, False), (takeoff, leave, False)]
-    lowest = 0.52 * takeoff
-    return [(0.0, STAND, False), (lowest, CROUCH, False), (takeoff, leave, True)]
+    keys = [(0.0, STAND, False), (0.32 * takeoff, SINKING, False), (0.60 * takeoff, CROUCH, False)]
+    return [*keys, (takeoff, leave, True)]

@@ -1,7 +1,8 @@
 """Can a fault still be read from 2-D keypoints? One plain measure a fault, for true and for estimated points alike.
 
-Keypoints are (T, K, 3) in picture coordinates (x right, y down) in COCO order, K = 17 or 133, NaN where not seen; frame i is
-at i / fps seconds. Measures are medians or fitted values over frames, degrees or seconds, NaN where nothing can be said.
+Keypoints are (T, K, 3) in picture coordinates (x right, y down) in COCO order, K = 17 or 133, NaN where not seen;
+frame i is at i / fps seconds. Measures are medians or fitted values over frames, in degrees or seconds, NaN where
+nothing can be said.
 """
 
 from __future__ import annotations
@@ -18,7 +19,12 @@ LINE_SECONDS = 0.30  # the body's line is judged over that much before the entry
 
 
 def measures(
-    keypoints: np.ndarray, steps: Sequence[tuple[str, float]], fps: float, *, entry_time: float, travel: int = 1
+    keypoints: np.ndarray,
+    steps: Sequence[tuple[str, float]],
+    fps: float,
+    *,
+    entry_time: float,
+    travel: int = 1,
 ) -> dict[str, float]:
     """A value for every fault that keypoints can show.
 

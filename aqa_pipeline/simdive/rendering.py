@@ -1,7 +1,7 @@
 """One performance filmed: frames, and the truth of every frame.
 
-A frame gathers light over a part of the frame interval. The body is drawn at several instants of it, about one for every
-two pixels that its fastest joint moves, each seen from where the panning camera is by then.
+A frame gathers light over a part of the frame interval. The body is drawn at several instants of it, one for
+about every two pixels that its fastest joint moves, each seen from where the panning camera is by then.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aqa_pipeline.simdive.boards import dressed
 from aqa_pipeline.simdive.camera import Camera, follow
 from aqa_pipeline.simdive.flight import Performance
+from aqa_pipeline.simdive.people import dressed
 from aqa_pipeline.simdive.scene import Scene
 from aqa_pipeline.simdive.shading import Buffer, rasterise, shade
 from aqa_pipeline.simdive.splash import Splash
@@ -43,9 +43,16 @@ class Film:
     """A camera crew at one dive; `shoot` yields the frames in order."""
 
     def __init__(
-        self, performance: Performance, *, camera: Camera, venue: Venue, outfit: Outfit, fps: float, aftermath: float,
+        self,
+        performance: Performance,
+        *,
+        camera: Camera,
+        venue: Venue,
+        outfit: Outfit,
+        fps: float,
+        aftermath: float,
         rng: np.random.Generator,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.performance, self.camera, self.venue, self.fps = performance, camera, venue, fps
         self.times = np.arange(0.0, performance.duration + aftermath, 1 / fps)
         self._path = follow(_targets(performance, camera, self.times), rng, fps=fps)
@@ -119,7 +126,7 @@ class Film:
             return None
         colour = shade(buffer, self._albedo, self.venue.light, softness=SOFTNESS * camera.scale)
         height = self._above_water(buffer, instants)
-        if height.min() < 0.1:
+        if height[buffer.coverage > 0].min(initial=np.inf) < 0.1:
             shown, colour = _submerge(height * camera.scale, colour, self.venue)
             seen = buffer.coverage * np.clip(height * camera.scale + 0.5, 0, 1)
         else:
@@ -161,7 +168,7 @@ class Film:
 
 
 def box_of(mask: np.ndarray, smallest: float) -> np.ndarray:
-    """Box (4,) float32 around a mask (H, W), its far edges exclusive; NaN where it has fewer than `smallest` pixels."""
+    """Box (4,) float32 around a mask (H, W), far edges exclusive; NaN where smaller than `smallest`."""
     columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
     if not len(rows) or mask.sum() < max(1.0, smallest):
         return np.full(4, np.nan, np.float32)
@@ -169,7 +176,7 @@ def box_of(mask: np.ndarray, smallest: float) -> np.ndarray:
 
 
 def _targets(performance: Performance, camera: Camera, times: np.ndarray) -> np.ndarray:
-    """What the operator keeps in the middle (T, 2): the diver, and after the entry the water a little below that."""
+    """What the operator keeps in the middle (T, 2): the diver, and in the end the splash."""
     points = performance.keypoints(times)[:, :23]
     points[..., 1] = np.maximum(points[..., 1], 0.25)
     viewed = camera.view(points)[..., :2]
@@ -177,19 +184,16 @@ def _targets(performance: Performance, camera: Camera, times: np.ndarray) -> np.
 
 
 def _splash(performance: Performance, rng: np.random.Generator) -> Splash:
-    body = performance.keypoints(np.array([performance.entry_time, performance.submerged_time]))[:, :23].mean(
-        axis=1
+    """The splash of a performance: along the line on which its body meets the water."""
+    times = np.linspace(
+        performance.entry_time, max(performance.submerged_time, performance.entry_time + 0.05), 12
     )
-    hands = performance.keypoints(np.array([performance.entry_time]))[0, [9, 10]].mean(axis=0)
-    drift = float((body[1, 0] - body[0, 0]) / max(performance.submerged_time - performance.entry_time, 0.05))
-    return Splash(
-        rng,
-        place=hands[[0, 2]],
-        start=performance.entry_time,
-        end=performance.submerged_time,
-        size=performance.faults.splash,
-        drift=drift,
-    )
+    body = performance.keypoints(times)[:, :23]
+    near = np.exp(-((body[..., 1] / 0.15) ** 2)) + 1e-6
+    places = (body[..., [0, 2]] * near[..., None]).sum(axis=1) / near.sum(axis=1)[:, None]
+    middle = body.mean(axis=1)
+    speed = (middle[-1] - middle[0]) / (times[-1] - times[0])
+    return Splash(rng, times=times, places=places, size=performance.faults.splash, speed=speed)
 
 
 def _tolerance() -> np.ndarray:
@@ -199,7 +203,7 @@ def _tolerance() -> np.ndarray:
 
 
 def _submerge(height: np.ndarray, colour: np.ndarray, venue: Venue) -> tuple[np.ndarray, np.ndarray]:
-    """Opacity (S, h, w) and colour of a body at `height` pixels over the water: a faint shape below it, foam at the line."""
+    """Opacity (S, h, w), colour of a body `height` pixels over the water: foam at the line, faint below."""
     above = np.clip(height + 0.5, 0, 1)
     shown = above + (1 - above) * 0.3 * np.exp(np.minimum(height, 0) / 12)
     water = np.array(venue.water, np.float32) * np.array(venue.tint, np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aqa_pipeline.simdive import boards, crowd, water
+from aqa_pipeline.simdive import boards, crowd, people, water
 from aqa_pipeline.simdive.camera import Camera
 from aqa_pipeline.simdive.canvas import Canvas, mixed, shaded
 from aqa_pipeline.simdive.venue import Venue
@@ -28,28 +28,25 @@ class Scene:
         self._canvas = Canvas(camera, path.min(axis=0) - half, path.max(axis=0) + half)
         self._water = water.far_edge(self._canvas, venue)
         _paint(self._canvas, venue, rng, board=board, height=height)
-        tint = np.array(venue.tint, np.float32)
-        self._canvas.pixels[:] = np.clip(self._canvas.pixels * tint, 0, 255)
+        _light(self._canvas.pixels, venue, rng)
         pool = self._canvas.row(self._water)
         size = self._canvas.pixels.shape
         self._play = water.PlayOfLight(rng, width=camera.width, height=camera.height, scale=camera.scale)
         self._has_water = pool < size[0]
 
     def background(self, centre: np.ndarray, *, sweep: np.ndarray, time: float) -> np.ndarray:
-        """The picture (H, W, 3) uint8 at a camera centre (2,), blurred along `sweep` (2,), metres moved while exposed."""
+        """The picture (H, W, 3) uint8 at a camera centre (2,), blurred along `sweep` (2,), metres."""
         import cv2
 
         camera = self.camera
         place = self._canvas.place(centre)
         frame = cv2.getRectSubPix(self._canvas.pixels, (camera.width, camera.height), tuple(place.tolist()))
-        kernel = streak(sweep * [camera.scale, -camera.scale])
-        if kernel is not None:
-            frame = cv2.filter2D(frame, -1, kernel)
         first = camera.height / 2 - (self._water - centre[1]) * camera.scale
         if self._has_water and first < camera.height:
             corner = place - [camera.width / 2, camera.height / 2]
             self._play.add(frame, first_row=max(0, round(first) + 2), corner=corner, time=time)
-        return frame
+        kernel = streak(sweep * [camera.scale, -camera.scale])
+        return frame if kernel is None else cv2.filter2D(frame, -1, kernel)
 
     def draw_board(self, frame: np.ndarray, centre: np.ndarray, *, tip: float) -> None:
         """Draw the diver's springboard into a frame, in place, its tip `tip` metres above the water."""
@@ -74,7 +71,7 @@ def _paint(canvas: Canvas, venue: Venue, rng: np.random.Generator, *, board: str
     crowd.paint_stands(canvas, venue, rng, bottom=stands)
     boards.paint_deck(canvas, venue, bottom=edge, depth=4.0)
     across = np.array([rng.uniform(-6, 14, 9), np.full(9, 0.0), -venue.pool_width - rng.uniform(0.6, 3.5, 9)])
-    boards.paint_people(canvas, venue, rng, across.T[: rng.integers(3, 10)])
+    people.paint_people(canvas, venue, rng, across.T[: rng.integers(3, 10)])
     water.paint_pool(canvas, venue, rng)
     boards.paint_near_deck(canvas, venue)
     if board == "platform":
@@ -88,7 +85,16 @@ def _paint(canvas: Canvas, venue: Venue, rng: np.random.Generator, *, board: str
     beside = np.array(
         [(boards.EDGE - rng.uniform(0.3, 4), 0.25, rng.uniform(-5, -0.9)) for _ in range(rng.integers(1, 4))]
     )
-    boards.paint_people(canvas, venue, rng, np.concatenate([waiting, beside]))
+    people.paint_people(canvas, venue, rng, np.concatenate([waiting, beside]))
+
+
+def _light(pixels: np.ndarray, venue: Venue, rng: np.random.Generator) -> None:
+    """The lamps' tint and exposure, a little uneven over the hall, on the painted pixels in place."""
+    import cv2
+
+    patches = rng.uniform(0.84, 1.08, (5, 4, 1)) * np.array(venue.tint)
+    field = cv2.resize((128 * patches).astype(np.uint8), pixels.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    cv2.multiply(pixels, field, dst=pixels, scale=1 / 128)
 
 
 def streak(sweep: np.ndarray) -> np.ndarray | None:
@@ -99,7 +105,8 @@ def streak(sweep: np.ndarray) -> np.ndarray | None:
     reach = int(np.ceil(np.abs(sweep).max() / 2))
     size = 2 * reach + 1
     kernel = np.zeros((size + 1, size + 1), np.float32)
-    for share in np.linspace(-0.5, 0.5, max(3, int(4 * length))):  # bilinear drops along the line
+    drops = max(3, int(4 * length))
+    for share in (np.arange(drops) + 0.5) / drops - 0.5:  # bilinear drops along the line
         x, y = reach + share * sweep[0], reach + share * sweep[1]
         i, j, fx, fy = int(y), int(x), x - int(x), y - int(y)
         kernel[i, j] += (1 - fx) * (1 - fy)

@@ -1,6 +1,6 @@
 """Bodies of tapered capsules as shaded pixels: one depth buffer a body, shaded once.
 
-Several instants of one body (the sub-frames of one exposure) are drawn together, S of them stacked on the first axis.
+Several instants of one body (the sub-frames of one exposure) are drawn together, S of them on the first axis.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_STEPS = 64.0  # steps of depth a pixel, and the most capsules a body may have: both share one float32
+_STEPS = np.float32(
+    64
+)  # steps of depth a pixel, and the most capsules a body may have: both share one float32
 _EMPTY = np.float32(-1e9)
 
 
@@ -26,7 +28,7 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Light:
-    """Lamps of the hall: a direction in picture axes (right, down, towards the camera) and their strengths."""
+    """Lamps of the hall: their direction in picture axes (right, down, towards the camera) and strengths."""
 
     direction: tuple[float, float, float] = (-0.35, -0.75, 0.55)
     ambient: float = 0.42
@@ -37,7 +39,7 @@ class Light:
 def window(
     ends: np.ndarray, radii: np.ndarray, *, width: int, height: int, margin: int = 4
 ) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom (exclusive) of the picture part that capsules (S, C, 2, 3) may touch; may be empty."""
+    """Left, top, right, bottom (exclusive) of what capsules (S, C, 2, 3) may touch."""
     low = (ends[..., :2] - radii[..., None]).min(axis=(0, 1, 2)) - margin
     high = (ends[..., :2] + radii[..., None]).max(axis=(0, 1, 2)) + margin + 1
     left, top = np.floor(np.clip(low, 0, [width, height])).astype(int)
@@ -46,62 +48,80 @@ def window(
 
 
 def rasterise(ends: np.ndarray, radii: np.ndarray, *, width: int, height: int) -> Buffer | None:
-    """Draw capsules, ends (S, C, 2, 3) in pixels and radii (C, 2) in pixels, into one buffer; None outside the picture."""
+    """Draw capsules, ends (S, C, 2, 3) and radii (C, 2) in pixels, into one buffer; None outside the picture.
+
+    Depth and number of the nearest capsule share one float32 a pixel, so keeping the nearest is one maximum.
+    """
     S, C = ends.shape[:2]
-    assert ends.shape == (S, C, 2, 3) and radii.shape == (C, 2) and C <= _STEPS
+    assert ends.shape == (S, C, 2, 3)
+    assert radii.shape == (C, 2)
+    assert C <= _STEPS
     left, top, right, bottom = window(ends, radii, width=width, height=height)
     if right - left < 3 or bottom - top < 3:
         return None
     ends = ends.astype(np.float32) - np.array([left, top, 0], np.float32)
-    radii = radii.astype(np.float32)
-    shape = (S, bottom - top, right - left)
-    keys, inside = np.full(shape, _EMPTY), np.full(shape, np.float32(-1))
-    for number in range(C):
-        _capsule(keys, inside, ends[:, number], radii[number], number)
+    keys = np.full((S, bottom - top, right - left), _EMPTY)
+    inside = np.full(keys.shape, np.float32(-1))
+    _draw(keys, inside, ends.transpose(1, 2, 3, 0)[..., None, None], radii.astype(np.float32))
     coverage = np.clip(inside + np.float32(0.5), 0, 1)
-    nearest = np.mod(keys, np.float32(_STEPS))
+    nearest = np.mod(keys, _STEPS)
     depth = (keys - nearest) * np.float32(1 / _STEPS**2)
     return Buffer(left=left, top=top, depth=depth, coverage=coverage, nearest=nearest.astype(np.uint8))
 
 
-def _capsule(keys: np.ndarray, inside: np.ndarray, ends: np.ndarray, radii: np.ndarray, number: int) -> None:
-    """Keep, per pixel, the nearest surface as one sortable number (depth, then capsule) and the distance inside the edge.
+def _draw(keys: np.ndarray, inside: np.ndarray, ends: np.ndarray, radii: np.ndarray) -> None:
+    """Draw all capsules, ends (C, 2, 3, S, 1, 1), each into its own part of the window (S, h, w)."""
+    _, h, w = keys.shape
+    x, y = np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32)[:, None]
+    axes = ends[:, 1] - ends[:, 0]  # (C, 3, S, 1, 1)
+    alongs = axes[:, :2] / ((axes[:, :2] ** 2).sum(axis=1, keepdims=True) + np.float32(0.25))
+    reach = radii.max(axis=1)[:, None] + 1
+    flat = ends[:, :, :2, :, 0, 0]
+    lows = np.clip(np.floor(flat.min(axis=(1, 3)) - reach), 0, [w, h]).astype(int).tolist()
+    highs = np.clip(np.ceil(flat.max(axis=(1, 3)) + reach + 1), 0, [w, h]).astype(int).tolist()
+    for number, ((x0, y0), (x1, y1)) in enumerate(zip(lows, highs, strict=True)):
+        if x1 > x0 and y1 > y0:
+            part = (slice(None), slice(y0, y1), slice(x0, x1))
+            _capsule(
+                keys[part], inside[part], x[x0:x1], y[y0:y1], ends[number, 0], axes[number], alongs[number],
+                radii[number], np.float32(number),
+            )  # fmt: skip
 
-    A square, s its place along the axis: the surface stands sqrt(r(s)^2 - distance^2) before the axis.
+
+def _capsule(
+    keys: np.ndarray, inside: np.ndarray, x: np.ndarray, y: np.ndarray, start: np.ndarray, axis: np.ndarray,
+    along: np.ndarray, radii: np.ndarray, number: np.float32,
+) -> None:  # fmt: skip
+    """Keep the nearest surface and the distance inside the edge.
+
+    At the place s along its axis (0..1) the surface stands sqrt(r(s)^2 - distance^2) before the axis.
     """
-    reach = radii.max() + 1
-    low = np.floor(ends[..., :2].min(axis=(0, 1)) - reach).astype(int)
-    high = np.ceil(ends[..., :2].max(axis=(0, 1)) + reach + 1).astype(int)
-    x0, y0 = np.maximum(low, 0)
-    x1, y1 = np.minimum(high, [keys.shape[2], keys.shape[1]])
-    if x1 <= x0 or y1 <= y0:
-        return
-    start, axis = ends[:, 0, :, None, None], (ends[:, 1] - ends[:, 0])[:, :, None, None]  # (S, 3, 1, 1)
-    along = axis[:, :2] / ((axis[:, :2] ** 2).sum(axis=1, keepdims=True) + np.float32(0.25))
-    dx = np.arange(x0, x1, dtype=np.float32) - start[:, 0]  # (S, 1, w)
-    dy = np.arange(y0, y1, dtype=np.float32)[:, None] - start[:, 1]  # (S, h, 1)
-    place = dx * along[:, 0] + dy * along[:, 1]  # (S, h, w)
+    dx, dy = x - start[0], y - start[1]  # (S, 1, w), (S, h, 1)
+    place = dx * along[0] + dy * along[1]  # (S, h, w)
     np.maximum(place, 0, out=place)
     np.minimum(place, 1, out=place)
     radius = place * (radii[1] - radii[0])
     radius += radii[0]
-    ex = dx - place * axis[:, 0]
-    ey = dy - place * axis[:, 1]
     square = radius * radius
-    square -= ex * ex
-    square -= ey * ey
-    place *= axis[:, 2]
-    place += start[:, 2]
+    off = dx - place * axis[0]
+    off *= off
+    square -= off
+    np.multiply(place, axis[1], out=off)
+    np.subtract(dy, off, out=off)
+    off *= off
+    square -= off
+    place *= axis[2]
+    place += start[2]
     place += np.minimum(square, 0)  # outside it falls off, so that an edge pixel never covers another limb
     place += np.sqrt(np.maximum(square, 0))
-    place *= np.float32(_STEPS)
+    place *= _STEPS
     np.floor(place, out=place)
-    place *= np.float32(_STEPS)
-    place += np.float32(number)
-    square /= radius + radius  # (r^2 - d^2) / 2r is r - d near the edge
-    part = (slice(None), slice(y0, y1), slice(x0, x1))
-    np.maximum(keys[part], place, out=keys[part])
-    np.maximum(inside[part], square, out=inside[part])
+    place *= _STEPS
+    place += number
+    radius += radius
+    square /= radius  # (r^2 - d^2) / 2r is r - d near the edge
+    np.maximum(keys, place, out=keys)
+    np.maximum(inside, square, out=inside)
 
 
 def shade(buffer: Buffer, albedo: np.ndarray, light: Light, *, softness: float) -> np.ndarray:
@@ -140,7 +160,7 @@ def _spread(depth: np.ndarray, weight: np.ndarray, reach: float) -> np.ndarray:
     """Blur of the depth over the body's own pixels alone; beyond the body it goes on flat."""
     import cv2
 
-    size = 2 * int(round(reach)) + 1
+    size = 2 * round(reach) + 1
     blurred = cv2.blur(depth, (size, size))
     weights = cv2.blur(weight, (size, size))
     return blurred / np.maximum(weights, np.float32(1e-3))

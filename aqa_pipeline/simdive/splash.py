@@ -1,7 +1,7 @@
 """The splash of an entry: drops thrown up and falling back, foam on the water, bubbles below it.
 
-Its size follows the fault of that name: a rip entry throws up little and boils, a bad one throws a crown as high as the
-diver is tall.
+Its size follows the fault of that name: a rip entry throws up little and boils, a bad one throws a crown
+as high as the diver is tall.
 """
 
 from __future__ import annotations
@@ -15,47 +15,49 @@ _DRAG = 1.1  # 1/s, what air takes from drops of some millimetres
 
 
 class Splash:
-    """Drops of one entry at `place` (x, z), metres, between first contact and the whole body under water, seconds."""
+    """Drops of an entry that meets the water at `places` (n, 2), x and z, metres, at `times` (n,), seconds.
+
+    `size` runs from 0 to 1; `speed` (3,) is how fast the body goes in, metres a second.
+    """
 
     def __init__(
         self,
         rng: np.random.Generator,
         *,
-        place: np.ndarray,
-        start: float,
-        end: float,
+        times: np.ndarray,
+        places: np.ndarray,
         size: float,
-        drift: float,
+        speed: np.ndarray,
     ) -> None:
-        self.start, self.size = start, float(np.clip(size, 0.0, 1.0))
-        self._place, self._end = np.asarray(place, float), max(end, start + 0.05)
-        self._drops(rng, drift)
-        self._foam = rng.uniform(0.0, 1.0, size=(48, 48)).astype(np.float32)
+        self.start, self._end = float(times[0]), float(times[-1])
+        self.size = float(np.clip(size, 0.0, 1.0))
+        self.place = np.array([places[:, 0].mean(), 0.0, places[:, 1].mean()])
+        self.length = float(np.ptp(places[:, 0]))
+        self._times, self._places = times, places
+        self._drops(rng, speed)
+        self.foam = rng.uniform(0.0, 1.0, size=(5, 14)).astype(np.float32)
 
-    def _drops(self, rng: np.random.Generator, drift: float) -> None:
+    def _drops(self, rng: np.random.Generator, speed: np.ndarray) -> None:
         """A crown thrown outwards while the body passes, then a jet as the hole behind it closes."""
-        size = self.size
-        crown, jet = int(200 + 1500 * size), int(120 + 700 * size)
+        size, force = self.size, np.sqrt(abs(speed[1]) / 12.0)
+        crown, jet = int(250 + 2200 * size), int(150 + 1100 * size)
         count = crown + jet
         in_jet = np.arange(count) >= crown
-        wait = rng.beta(1.2, 2.0, count) * (self._end - self.start)
-        self._born = self.start + np.where(
-            in_jet, self._end - self.start + rng.uniform(0.0, 0.12, count), wait
-        )
+        meets = self.start + (self._end - self.start) * np.where(in_jet, 0.2, 0.8) * rng.beta(1.2, 1.6, count)
+        closing = 0.6 * (self._end - self.start) + rng.uniform(0.0, 0.14, count)
+        self._born = np.where(in_jet, meets + closing, meets)
         angle = rng.uniform(0, 2 * np.pi, count)
-        ring = (0.12 + 0.22 * size) * np.sqrt(rng.uniform(0, 1, count))
-        up = (0.9 + 4.6 * size) * rng.beta(1.3, 2.4, count) * np.where(in_jet, 1.35, 1.0)
-        out = np.where(in_jet, 0.12, 0.25 + 0.55 * rng.uniform(size=count)) * (0.5 + 0.5 * up)
+        ring = (0.08 + 0.20 * size) * np.sqrt(rng.uniform(0, 1, count)) * np.where(in_jet, 0.6, 1.0)
+        up = (0.8 + 5.6 * size) * force * rng.beta(1.2, 2.6, count) * np.where(in_jet, 1.35, 1.0)
+        out = np.where(in_jet, 0.08, 0.15 + 0.5 * rng.uniform(size=count)) * (0.4 + 0.5 * up)
         heading = np.stack([np.cos(angle), np.zeros(count), np.sin(angle)], axis=1)
-        self._from = np.stack(
-            [np.full(count, self._place[0]), np.zeros(count), np.full(count, self._place[1])], axis=1
-        )
-        self._from += ring[:, None] * heading
+        where = [np.interp(meets, self._times, column) for column in self._places.T]
+        self._from = np.stack([where[0], np.zeros(count), where[1]], axis=1) + ring[:, None] * heading
         self._speed = out[:, None] * heading + up[:, None] * [0, 1, 0]
         self._speed[:, 0] += (
-            drift * (0.4 + 0.6 * size) * rng.uniform(0.2, 1.0, count)
+            speed[0] * (0.2 + 0.4 * size) * rng.uniform(0.2, 1.0, count)
         )  # water follows the fall
-        self._mass = rng.gamma(2.0, 0.5, count)
+        self._mass = rng.gamma(1.2, 0.7, count)
 
     def positions(self, time: float) -> tuple[np.ndarray, np.ndarray]:
         """World places (n, 3) of the drops in the air at one time, and their masses (n,)."""
@@ -69,7 +71,7 @@ class Splash:
         return place[above], self._mass[flying][above]
 
     def cover(self, camera: Camera, centre: np.ndarray, times: np.ndarray) -> np.ndarray | None:
-        """How much of each pixel (H, W) float32 0..1 drops, foam and bubbles hide, averaged over `times`; None if none."""
+        """Share of each pixel (H, W) that drops and foam hide, a mean over `times`; None before the entry."""
         if times[-1] < self.start:
             return None
         cover = _bubbles(self, camera, centre, float(times[-1]))
@@ -82,16 +84,6 @@ class Splash:
     def age(self, time: float) -> float:
         """Seconds since first contact."""
         return time - self.start
-
-    @property
-    def foam(self) -> np.ndarray:
-        """Texture (48, 48) of the foam, 0..1."""
-        return self._foam
-
-    @property
-    def place(self) -> np.ndarray:
-        """World point (3,) on the water."""
-        return np.array([self._place[0], 0.0, self._place[1]])
 
 
 def _splat(air: np.ndarray, pixels: np.ndarray, mass: np.ndarray) -> None:
@@ -126,7 +118,7 @@ def _bubbles(splash: Splash, camera: Camera, centre: np.ndarray, time: float) ->
     age = splash.age(time)
     x, y, _ = camera.pixels(camera.view(splash.place), centre)
     flat = max(np.sin(camera.pitch), 0.06)
-    radius = (0.12 + (0.25 + 0.75 * splash.size) * np.sqrt(min(age, 1.0))) * camera.scale
+    radius = (0.1 + splash.length / 2 + (0.25 + 0.75 * splash.size) * np.sqrt(min(age, 1.0))) * camera.scale
     height = max(2.0, radius * flat * 1.4)
     left, right = int(max(0, x - radius)), int(min(camera.width, x + radius + 1))
     top, bottom = int(max(0, y - height)), int(min(camera.height, y + height + 1))

@@ -1,4 +1,4 @@
-"""What differs from dive to dive in what one sees: the hall's colours and lamps, the diver's suit, skin and hair."""
+"""What looks different from dive to dive: the hall's colours and lamps, the diver's suit, skin and hair."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aqa_pipeline.simdive.shading import Light
 
 SKIN = ((238, 198, 170), (222, 172, 138), (198, 146, 110), (164, 112, 78), (122, 80, 54), (84, 54, 38))
 HAIR = ((28, 22, 20), (46, 32, 24), (84, 58, 36), (142, 104, 58), (196, 164, 104), (96, 40, 24))
-_WORDS = ("DIVING", "AQUATICS", "WORLD SERIES", "GRAND PRIX", "SWIM CITY", "FINALS", "OPEN", "SPRINGBOARD")
+_WORDS = ("DIVING", "AQUATICS", "WORLD SERIES", "GRAND PRIX", "SWIM CITY", "FINALS", "OPEN", "CITY POOL")
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Venue:
     lanes: Colour
     words: str
     crowd: float  # share of taken seats
+    dimness: float  # light on the stands, as share of that on the pool
     pool_width: float  # metres from the diver's line to the far edge
     light: Light
     tint: Colour  # white balance and exposure, factors
@@ -58,6 +59,7 @@ def draw_venue(rng: np.random.Generator) -> Venue:
         lanes=_colour(rng.uniform(0.58, 0.66), 0.8, rng.uniform(0.25, 0.45)),
         words=str(rng.choice(_WORDS)),
         crowd=rng.uniform(0.45, 0.97),
+        dimness=rng.uniform(0.45, 1.0),
         pool_width=rng.uniform(8.0, 12.5),
         light=Light(
             direction=(rng.uniform(-0.7, 0.7), rng.uniform(-0.95, -0.6), rng.uniform(0.35, 0.75)),

@@ -16,7 +16,7 @@ def far_edge(canvas: Canvas, venue: Venue) -> float:
 
 
 def paint_pool(canvas: Canvas, venue: Venue, rng: np.random.Generator) -> None:
-    """Water from the far edge down: darker far away, lane lines on the floor, the hall mirrored, all rippled."""
+    """Water from the far edge down: darker far away, lines on the floor, the hall mirrored, all rippled."""
     top = canvas.row(far_edge(canvas, venue))
     water = canvas.pixels[top:]
     if not len(water):
@@ -95,7 +95,7 @@ class PlayOfLight:
         return np.tile(tile, repeats)
 
     def add(self, frame: np.ndarray, *, first_row: int, corner: np.ndarray, time: float) -> None:
-        """Light up the frame (h, w, 3) from `first_row` down, in place; `corner` is the frame's place on the canvas."""
+        """Light up the frame (h, w, 3) from `first_row` down, in place; `corner`: its place on the canvas."""
         import cv2
 
         h, w = frame.shape[0] - first_row, frame.shape[1]

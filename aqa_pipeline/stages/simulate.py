@@ -13,7 +13,7 @@ VERSION = 1
 
 
 def simulate(videos: Path, truth: Path, *, shard: int = 0, shards: int = 1, options: Options = {}) -> None:
-    """Write one shard of dives to the folder VIDEOS (mp4 files, annotations.parquet) and their truth to the store TRUTH.
+    """Write one shard: mp4 files and annotations.parquet to the folder VIDEOS, the truth to the store TRUTH.
 
     Options: seed, n_dives, width, height, fps, aftermath; see aqa_pipeline/simdive/clips.py.
     """
