@@ -1,4 +1,4 @@
-"""Top-down keypoint estimator: one heatmap a keypoint from the crop of one athlete.
+"""Top-down keypoint estimator: where in the crop of one athlete each keypoint lies, as a distribution over cells.
 
 An encoder to stride 32 that sees the whole body, and one way back up to stride 4 with additions from the
 encoder, in the manner of Xiao, Wu, Wei, "Simple Baselines for Human Pose Estimation", ECCV 2018, and of
@@ -34,6 +34,7 @@ class HeatmapNet(nn.Module):
         self.lateral = nn.ModuleList(nn.Conv2d(c, way, 1) for c, way in zip(rest[:-1], ways, strict=True))
         self.mix = nn.ModuleList(ConvBlock(way, way) for way in ways)
         self.out = nn.Conv2d(head, n_keypoints, 1)
+        self.nowhere = nn.Linear(self.dim, n_keypoints)
 
     def levels(self, crops: torch.Tensor) -> list[torch.Tensor]:
         """Features at strides 4, 8, 16 and 32."""
@@ -48,14 +49,14 @@ class HeatmapNet(nn.Module):
         """What the encoder sees in a crop, averaged over its deepest level: (B, D)."""
         return self.levels(crops)[-1].mean(dim=(2, 3))
 
-    def forward(self, crops: torch.Tensor) -> torch.Tensor:
-        """Heatmaps (B, K, S / 4, S / 4)."""
+    def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits of every cell (B, K, h, w), and of the keypoint being nowhere (B, K)."""
         *levels, x = self.levels(crops)
-        for level, up, lateral, mix in zip(
-            levels[::-1], self.up[::-1], self.lateral[::-1], self.mix[::-1], strict=True
-        ):
+        nowhere = self.nowhere(x.mean(dim=(2, 3)))
+        ways = zip(levels[::-1], self.up[::-1], self.lateral[::-1], self.mix[::-1], strict=True)
+        for level, up, lateral, mix in ways:
             x = mix((lateral(level) + functional.interpolate(up(x), scale_factor=2.0, mode="nearest")).relu_())
-        return self.out(x)
+        return self.out(x), nowhere
 
 
 def build(

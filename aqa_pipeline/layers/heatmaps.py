@@ -25,6 +25,30 @@ def encode(points: torch.Tensor, *, height: int, width: int, sigma: float) -> to
     return down[..., :, None] * across[..., None, :]
 
 
+def from_logits(cells: torch.Tensor, nowhere: torch.Tensor, *, sigma: float) -> torch.Tensor:
+    """Heatmaps `(B, K, h, w)` from the logits of a distribution over cells `(B, K, h, w)` and "nowhere" `(B, K)`.
+
+    Scaled such that a Gaussian of `sigma` cells with all the probability has peak 1: a keypoint that may be
+    elsewhere, or nowhere, peaks lower.
+    """
+    logits = torch.cat([cells.flatten(2), nowhere[..., None]], dim=2).float()
+    chance = logits.softmax(dim=2)[..., :-1]
+    return (chance * (2 * math.pi * sigma**2)).reshape(cells.shape)
+
+
+def cross_entropy(cells: torch.Tensor, nowhere: torch.Tensor, target: torch.Tensor, *, sigma: float) -> torch.Tensor:
+    """Cross-entropy `(B, K)` of a distribution given by its logits (as in `from_logits`) to Gaussians of `sigma`.
+
+    `target (B, K, h, w)` as `encode` makes it, all zero for a keypoint that is nowhere; what of a Gaussian lies
+    beyond the map's border counts as nowhere.
+    """
+    log_chance = torch.cat([cells.flatten(2), nowhere[..., None]], dim=2).float().log_softmax(dim=2)
+    mass = target.sum(dim=(2, 3))  # (B, K)
+    inside = (mass / (2 * math.pi * sigma**2)).clamp(max=1.0)
+    there = (target.flatten(2) * log_chance[..., :-1]).sum(dim=2) / mass.clamp(min=1e-6)
+    return -(inside * there + (1 - inside) * log_chance[..., -1])
+
+
 def decode(heatmaps: torch.Tensor, *, dark: bool = True, kernel: int = 11) -> torch.Tensor:
     """`(..., h, w)` to `(..., 3)`: x, y in cells and the height of the peak as confidence.
 

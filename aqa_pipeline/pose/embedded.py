@@ -43,7 +43,7 @@ class Estimator:
         self.keypoint_set = keypoint_set
         self.weights, self.sha256 = weights, stored_weights.sha256(weights)
         self._set = keypoint_sets.get(keypoint_set)
-        self._size, self._kernel = about["input_size"], about["dark_kernel"]
+        self._size, self._sigma, self._kernel = about["input_size"], about["sigma"], about["dark_kernel"]
         self._network = inference.ready(stored_weights.network(weights), device)
         self._device = inference.choose_device(device)
         self._turned, self._dark, self._batch, self._padding = turned, dark, batch, padding
@@ -76,8 +76,9 @@ class Estimator:
         """One pass over the squares of a batch, turned by `angles`: keypoints (B, K, 3) in picture pixels."""
         maps = crops.matrices(batch.centres, batch.sides, size=self._size, angles=angles)
         pictures = [crops.cut(frame, m, size=self._size) for frame, m in zip(batch.frames, maps, strict=True)]
-        answers = self._network(inference.to_input(pictures, self._device)).cpu()  # (B, K, h, w)
-        cells = heatmaps.decode(answers, dark=self._dark, kernel=self._kernel).numpy()  # (B, K, 3)
+        answers = self._network(inference.to_input(pictures, self._device))
+        beliefs = heatmaps.from_logits(*answers, sigma=self._sigma).cpu()  # (B, K, h, w)
+        cells = heatmaps.decode(beliefs, dark=self._dark, kernel=self._kernel).numpy()  # (B, K, 3)
         points = crops.apply(crops.invert(maps), crops.cells_to_pixels(cells[..., :2], self._network.stride))
         return np.concatenate([points, cells[..., 2:]], axis=-1).astype(np.float32)
 

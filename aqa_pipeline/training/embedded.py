@@ -129,7 +129,7 @@ def train_estimator(
     variation: Variation = CROPS,
     network: dict[str, object] | None = None,
 ) -> Trained:
-    """A keypoint estimator of `keypoint_set`: heatmaps of `sigma` cells on crops of `size` pixels.
+    """A keypoint estimator of `keypoint_set`: Gaussians of `sigma` cells on crops of `size` pixels.
 
     `body_weight` is the weight of the 17 body keypoints in the loss of the whole-body set, whose other 116 would
     otherwise take most of the network for themselves.
@@ -155,9 +155,9 @@ def train_estimator(
         importance[:17] = body_weight
     importance /= importance.mean()
 
-    def loss(answer: torch.Tensor, target: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        gap = (answer.float() - target["maps"]).square().mean(dim=(0, 2, 3))  # (K,)
-        return dict(heatmap=(gap * importance).mean() * 1000)
+    def loss(answer: tuple[torch.Tensor, ...], target: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        entropy = heatmaps.cross_entropy(*answer, target["maps"], sigma=sigma)  # (B, K)
+        return dict(entropy=(entropy.mean(dim=0) * importance).mean())
 
     kept, history = _fit(model, batches(), loss, schedule)
     facts = dict(network="heatmap_net", options=options, keypoint_set=keypoint_set, input_size=size)

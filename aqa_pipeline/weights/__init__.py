@@ -42,7 +42,7 @@ def facts(name: str | Path) -> dict[str, Any]:
     from safetensors import safe_open
 
     with safe_open(_checked(str(name)), framework="pt") as file:
-        return {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
+        return json.loads((file.metadata() or {}).get("about", "{}"))
 
 
 def sha256(name: str | Path) -> str:
@@ -66,7 +66,8 @@ def save(path: Path, tensors: Mapping[str, torch.Tensor], **about: Any) -> None:
 
     stored = {key: _compact(tensor.detach().cpu()) for key, tensor in tensors.items()}
     with stores.replacing(path) as temporary:
-        save_file(stored, temporary, metadata={key: json.dumps(value, sort_keys=True) for key, value in about.items()})
+        # One entry: several would be written in an order that changes from run to run.
+        save_file(stored, temporary, metadata={"about": json.dumps(about, sort_keys=True)})
 
 
 def register(name: str, path: Path) -> None:

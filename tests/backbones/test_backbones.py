@@ -17,10 +17,12 @@ def test_centre_net_answers_a_map_of_cells():
     }
 
 
-def test_heatmap_net_answers_a_map_a_keypoint():
+def test_heatmap_net_answers_a_map_a_keypoint_and_whether_it_is_anywhere():
     model = heatmap_net.build(**heatmap_net.tiny)
     crops = torch.randn(B, 3, 64, 64)
-    assert model(crops).shape == (B, 5, 16, 16)
+    cells, nowhere = model(crops)
+    assert cells.shape == (B, 5, 16, 16)
+    assert nowhere.shape == (B, 5)
     assert model.encode(crops).shape == (B, model.dim)
 
 
@@ -28,7 +30,7 @@ def test_heatmap_net_answers_a_map_a_keypoint():
 def test_every_weight_gets_a_gradient(module, shape):
     model = module.build(**module.tiny)
     answer = model(torch.randn(B, 3, *shape))
-    sum((part**2).sum() for part in (answer.values() if isinstance(answer, dict) else [answer])).backward()
+    sum((part**2).sum() for part in (answer.values() if isinstance(answer, dict) else answer)).backward()
     silent = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert silent == []
 

@@ -23,6 +23,6 @@ def test_folded_gives_the_same_answer_without_normalisation():
     crops = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(2))
     light = convolutions.folded(model)
     with torch.inference_mode():
-        torch.testing.assert_close(light(crops), model(crops), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(light(crops), model(crops), atol=1e-4, rtol=1e-4)  # both parts of the answer
     assert not any(isinstance(module, nn.BatchNorm2d) for module in light.modules())
     assert any(isinstance(module, nn.BatchNorm2d) for module in model.modules())  # the original is untouched

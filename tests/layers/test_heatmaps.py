@@ -89,3 +89,38 @@ def test_a_second_peak_below_the_first_does_not_move_it():
     maps = heatmaps.encode(torch.tensor([[6.0, 9.0], [19.0, 9.0]]), height=H, width=W, sigma=1.0)
     found = heatmaps.decode(maps[0] + 0.6 * maps[1], kernel=3)
     assert found.numpy() == pytest.approx([6.0, 9.0, 1.0], abs=0.02)
+
+
+def test_a_distribution_becomes_a_heatmap_and_nowhere_takes_from_it():
+    sigma = 1.5
+    truth = heatmaps.encode(torch.tensor([[[9.3, 8.6], [12.0, 9.5]]]), height=H, width=W, sigma=sigma)  # (1, 2, h, w)
+    cells = truth.clamp(min=1e-20).log()
+    mass = 2 * np.pi * sigma**2  # so much a Gaussian of peak 1 adds up to
+    sure = heatmaps.from_logits(cells, torch.full((1, 2), -40.0), sigma=sigma)
+    assert heatmaps.decode(sure, kernel=7)[0].numpy() == pytest.approx(
+        np.array([[9.3, 8.6, 0.91], [12, 9.5, 0.95]]), abs=0.06
+    )
+    torch.testing.assert_close(sure, truth, atol=2e-3, rtol=0)
+    half = heatmaps.from_logits(cells, torch.full((1, 2), np.log(mass)), sigma=sigma)  # as likely nowhere as anywhere
+    torch.testing.assert_close(half, truth / 2, atol=2e-3, rtol=0)
+
+
+def test_cross_entropy_by_hand():
+    # Three cells with chances 1/2, 1/4, 1/8 and nowhere 1/8.
+    cells, nowhere = torch.tensor([[[[0.5, 0.25, 0.125]]]]).log(), torch.tensor([[0.125]]).log()
+    everything = 2 * np.pi * 0.5**2
+    target = everything * torch.tensor([[[[0.5, 0.5, 0.0]]]])
+    assert heatmaps.cross_entropy(cells, nowhere, target, sigma=0.5) == pytest.approx(1.5 * np.log(2))
+    assert heatmaps.cross_entropy(cells, nowhere, 0 * target, sigma=0.5) == pytest.approx(3 * np.log(2))
+    assert heatmaps.cross_entropy(cells, nowhere, target / 2, sigma=0.5) == pytest.approx(2.25 * np.log(2))
+
+
+def test_cross_entropy_is_least_at_the_truth():
+    target = heatmaps.encode(torch.tensor([[[9.0, 8.0]]]), height=H, width=W, sigma=1.5)
+    logits = [
+        target.clamp(min=1e-9).log(),
+        torch.roll(target, 1, dims=3).clamp(min=1e-9).log(),
+        torch.zeros_like(target),
+    ]
+    values = [float(heatmaps.cross_entropy(x, torch.full((1, 1), -20.0), target, sigma=1.5)) for x in logits]
+    assert values[0] < values[1] < values[2]
