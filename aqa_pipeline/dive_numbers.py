@@ -1,8 +1,8 @@
 """Dive numbers as World Aquatics writes them: 107b is a forward three and a half somersault in pike position.
 
 Groups 1 to 4 (forward, back, reverse, inward): group, flying (0 or 1), half somersaults. Group 5 (twisting): 5,
-direction, half somersaults, half twists. Group 6 (armstand): 6, direction, half somersaults, and half twists where there
-are any. The letter is the position: a straight, b pike, c tuck, d free.
+direction, half somersaults, half twists. Group 6 (armstand): 6, direction, half somersaults, and half twists if any.
+The letter is the position: a straight, b pike, c tuck, d free.
 """
 
 from __future__ import annotations

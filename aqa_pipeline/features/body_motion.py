@@ -46,9 +46,9 @@ def build(
     def extract(keypoints: np.ndarray, *, keypoint_set: str, fps: float, **_size: float) -> np.ndarray:
         body = skeleton(keypoint_set, points=points)
         positions = signals.fill_gaps(signals.split(keypoints, min_confidence=min_confidence))  # (T, K, C)
-        positions = signals.smooth(signals.median_of_three(positions), smoothing)
-        if canonical_facing:
+        if canonical_facing:  # first, for a median of coordinates depends on how they lie
             positions = face_one_way(positions, body)
+        positions = signals.smooth(signals.median_of_three(positions), smoothing)
         derived = body.derive(positions)  # (T, P, C)
         root, scale = derived[:, body.root, None], body_scale(derived, body)
         shown = {"derived": derived, "all": positions, "none": derived[:, :0]}[coordinates]

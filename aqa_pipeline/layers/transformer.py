@@ -4,7 +4,7 @@ Shapes: B sequences, T tokens, S context tokens, D channels.
 
 kinds of block
     "standard"    self-attention, cross-attention to the context, MLP: the decoder layer of Vaswani et al. 2017
-    "cross_only"  cross-attention and MLP, without attention among the tokens: the block released with FineDiving. A token
+    "cross_only"  cross-attention and MLP, no attention among the tokens: the block released with FineDiving. A token
                   never sees its neighbours, so what is read from one token knows nothing of the others
     "encoder"     self-attention and MLP, no context
 """

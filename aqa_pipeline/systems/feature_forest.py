@@ -14,6 +14,8 @@ from aqa_pipeline.systems._pooled import pooled, pooled_as_fitted, remember
 
 needs = {"features"}
 
+tiny = dict(segments=2, trees=3)
+
 
 def fit(
     train: Clips,

@@ -11,6 +11,8 @@ from aqa_pipeline.systems._pooled import pooled, pooled_as_fitted, remember
 
 needs = {"features"}
 
+tiny = dict(segments=2)
+
 
 def fit(
     train: Clips,

@@ -1,7 +1,7 @@
 """The ceiling: how well anyone could do. The noise-free execution where it is known, otherwise one judge.
 
-One judge of the panel, drawn for each clip, is brought to the scale of the target by a line fitted on the training part.
-That judge sat in the panel whose result is to be met, so this ceiling is a little too high.
+One judge of the panel, drawn for each clip, is brought to the scale of the target by a line fitted on the training
+part. That judge sat in the panel whose result is to be met, so this ceiling is a little too high.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import numpy as np
 
 from aqa_pipeline.batches import Clips, Facts
 
-needs: set[str] = set()
+needs = set()
 
 
 def fit(train: Clips, facts: Facts, *, pseudo: float = 4.0) -> dict[str, np.ndarray]:

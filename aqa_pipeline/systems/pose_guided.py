@@ -1,18 +1,20 @@
 """Pose-guided contrastive regression: a transformer decoder compares a query with an exemplar of known score.
 
-After the course report "Pose-guided AQA", sections 2.2 and 3.2. Each frame's features become a token, an extra token is appended, the exemplar's
-frames are key and value of the decoder, and an MLP reads from the extra token by how much the query's score lies above the exemplar's.
+After the report "Pose-guided AQA", sections 2.2 and 3.2.
 
 Shapes: B clips, P pairs, T frames, D features, C channels of a token.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from aqa_pipeline.batches import NO_LABEL, Clips, Facts, Pairs
+from aqa_pipeline.errors import InputError, nearest
 from aqa_pipeline.layers.transformer import Stack, sinusoids
 
 needs = {"features", "draws", "exemplars", "sub_actions"}
@@ -21,32 +23,31 @@ tiny = dict(dim=8, heads=2, layers=1, head=[6])
 
 
 class PoseGuided(nn.Module):
-    """See `build` for the options."""
+    """The parts are made by `build`."""
 
     def __init__(
-        self, facts: Facts, *, dim, heads, layers, block, norm, exemplar, readout, token, position, dropout, noise,
-        input_dropout, sub_action_loss, both_directions, head,
-    ) -> None:  # fmt: skip
+        self,
+        embed: nn.Module,  # (B, T, D) -> (B, T, C)
+        position: nn.Parameter,  # (T, C)
+        token: nn.Parameter,  # (C,)
+        stack: Stack,
+        head: nn.Module,  # (P, C) -> (P, 1)
+        frame_head: nn.Module | None,  # (P, T, C) -> (P, T, classes)
+        *,
+        modalities: list[str],
+        readout: str,
+        noise: float,
+        channel_dropout: float,
+        warp: float,
+        sub_action_loss: float,
+        both_directions: bool,
+    ) -> None:
         super().__init__()
-        self.exemplar, self.both_directions = exemplar, both_directions
-        self.readout, self.sub_action_loss = readout, sub_action_loss
-        self.modalities = sorted(facts.dims)
-        self.noise, self.input_drop = noise, nn.Dropout(input_dropout)
-        self.embed = nn.Linear(sum(facts.dims.values()), dim)
-        self.token = nn.Parameter(0.02 * torch.randn(dim), requires_grad=token == "learned")
-        if token == "zero":
-            nn.init.zeros_(self.token)
-        positions = (
-            sinusoids(facts.n_frames, dim) if position == "sinusoidal" else 0.02 * torch.randn(facts.n_frames, dim)
-        )
-        self.position = nn.Parameter(positions, requires_grad=position == "learned")  # (T, C)
-        if position == "none":
-            nn.init.zeros_(self.position)
-        kind = block if exemplar else "encoder"
-        self.stack = Stack(dim, heads, layers=layers, kind=kind, norm=norm, dropout=dropout)
-        self.head = mlp([dim, *head, 1])
-        n_classes = len(facts.sub_actions)
-        self.frame_head = mlp([dim, *head, n_classes]) if sub_action_loss and n_classes else None
+        self.embed, self.position, self.token = embed, position, token
+        self.stack, self.head, self.frame_head = stack, head, frame_head
+        self.modalities, self.readout, self.noise = modalities, readout, noise
+        self.channel_dropout, self.warp = channel_dropout, warp
+        self.sub_action_loss, self.both_directions = sub_action_loss, both_directions
 
     def forward(self, query: Tensor, exemplar: Tensor | None) -> tuple[Tensor, Tensor]:
         """Embedded frames (P, T, C) of both -> offset (P,), in units of the target, and frame tokens (P, T, C)."""
@@ -60,7 +61,11 @@ class PoseGuided(nn.Module):
         frames = torch.cat([clips.inputs[modality] for modality in self.modalities], dim=2)  # (B, T, D)
         if self.training and self.noise:
             frames = frames + self.noise * torch.randn_like(frames)
-        return self.embed(self.input_drop(frames)) + self.position
+        if self.training and self.channel_dropout:
+            frames = frames * functional.dropout(torch.ones(len(frames), 1, frames.shape[2]), self.channel_dropout)
+        if self.training and self.warp:
+            frames = warped(frames, self.warp)
+        return self.embed(frames) + self.position
 
     def loss(self, batch: Clips | Pairs) -> dict[str, Tensor]:
         """Squared error of the offset, and cross-entropy of the frames' sub_actions, weighted."""
@@ -95,34 +100,83 @@ class PoseGuided(nn.Module):
         return {"sub_action": self.sub_action_loss * entropy}
 
 
-def mlp(sizes: list[int]) -> nn.Sequential:
-    """Linear maps with ReLU between them."""
-    maps = [nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
-    return nn.Sequential(maps[0], *(layer for linear in maps[1:] for layer in (nn.ReLU(), linear)))
-
-
 def build(
     facts: Facts,
     *,
     dim: int = 32,
     heads: int = 2,
     layers: int = 2,
+    ratio: int = 4,
     block: str = "standard",
     norm: str = "pre",
     exemplar: bool = True,
-    readout: str = "token",
+    readout: str = "mean",
     token: str = "learned",
     position: str = "learned",
-    dropout: float = 0.1,
+    dropout: float = 0.0,
+    input_dropout: float = 0.2,
     noise: float = 0.0,
-    input_dropout: float = 0.0,
+    channel_dropout: float = 0.0,
+    warp: float = 0.0,
     sub_action_loss: float = 0.0,
     both_directions: bool = True,
     head: list[int] = [64],
 ) -> PoseGuided:
     """The model for clips of `facts`."""
+    for name, found, known in (
+        ("block", block, ("standard", "cross_only")),
+        ("norm", norm, ("pre", "post")),
+        ("readout", readout, ("token", "mean")),
+        ("token", token, ("learned", "zero")),
+        ("position", position, ("learned", "sinusoidal", "none")),
+    ):
+        if found not in known:
+            raise InputError(f"pose_guided.{name}: found '{found}', {nearest(found, known)}")
+    n_classes = len(facts.sub_actions) if sub_action_loss else 0
+    kind = block if exemplar else "encoder"
     return PoseGuided(
-        facts, dim=dim, heads=heads, layers=layers, block=block, norm=norm, exemplar=exemplar, readout=readout,
-        token=token, position=position, dropout=dropout, noise=noise, input_dropout=input_dropout,
-        sub_action_loss=sub_action_loss, both_directions=both_directions, head=head,
-    )  # fmt: skip
+        nn.Sequential(nn.Dropout(input_dropout), nn.Linear(sum(facts.dims.values()), dim)),
+        _positions(position, facts.n_frames, dim),
+        nn.Parameter(0.02 * torch.randn(dim)) if token == "learned" else _fixed(torch.zeros(dim)),
+        Stack(dim, heads, layers=layers, kind=kind, norm=norm, ratio=ratio, dropout=dropout),
+        mlp([dim, *head, 1]),
+        mlp([dim, *head, n_classes]) if n_classes else None,
+        modalities=sorted(facts.dims),
+        readout=readout,
+        noise=noise,
+        channel_dropout=channel_dropout,
+        warp=warp,
+        sub_action_loss=sub_action_loss,
+        both_directions=both_directions,
+    )
+
+
+def warped(frames: Tensor, most: float) -> Tensor:
+    """Frames (B, T, D) read at bent times: each clip's middle comes up to `most` of its length early or late."""
+    count, length, _ = frames.shape
+    even = torch.linspace(0, 1, length)
+    bend = (2 * torch.rand(count, 1) - 1) * most
+    ends = torch.rand(count, 2, 1) * most / 2
+    times = (even + bend * 4 * even * (1 - even)).clamp(0, 1)
+    times = ends[:, 0] + (1 - ends[:, 0] - ends[:, 1]) * times
+    place = times * (length - 1)
+    left = place.floor().clamp(max=length - 2).long()
+    share = (place - left)[..., None]
+    take = lambda index: frames.gather(1, index[..., None].expand(-1, -1, frames.shape[2]))
+    return (1 - share) * take(left) + share * take(left + 1)
+
+
+def mlp(sizes: list[int]) -> nn.Sequential:
+    """Linear maps with ReLU between them."""
+    maps = [nn.Linear(a, b) for a, b in pairwise(sizes)]
+    return nn.Sequential(maps[0], *(layer for linear in maps[1:] for layer in (nn.ReLU(), linear)))
+
+
+def _positions(position: str, n_frames: int, dim: int) -> nn.Parameter:
+    if position == "learned":
+        return nn.Parameter(0.02 * torch.randn(n_frames, dim))
+    return _fixed(sinusoids(n_frames, dim) if position == "sinusoidal" else torch.zeros(n_frames, dim))
+
+
+def _fixed(values: Tensor) -> nn.Parameter:
+    return nn.Parameter(values, requires_grad=False)

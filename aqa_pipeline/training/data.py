@@ -1,4 +1,4 @@
-"""From stores and the sample table to batches: read when asked for, resampled, and scaled by the training part alone."""
+"""From stores and the sample table to batches: read when asked for, resampled, scaled by the training part alone."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aqa_pipeline.batches import Clips, Pairs
 from aqa_pipeline.errors import InputError
+from aqa_pipeline.training.adam import Adam
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +30,12 @@ class Optimiser:
     schedule: str = "cosine"  # or "constant", after the warm-up
     clip: float = 1.0  # largest norm of the gradient; 0 for none
     average: float = 0.0  # decay of the running mean of the weights that is kept instead of the last; 0 for none
+
+    def __post_init__(self) -> None:
+        if self.optimiser not in ("adam", "adamw"):
+            raise InputError(f"training.optimiser: found '{self.optimiser}', expected adam or adamw")
+        if self.schedule not in ("cosine", "constant"):
+            raise InputError(f"training.schedule: found '{self.schedule}', expected cosine or constant")
 
     def rate(self, step: int, steps: int) -> float:
         """Factor on the learning rate at a step, 0 to 1."""
@@ -65,7 +72,7 @@ def fit(
 ) -> History:
     """Train in place and return the history: step, learning rate, gradient norm, each term of the loss, their sum.
 
-    Rows are means over `log_every` steps. Where `judge` is given the weights of the step it liked best (the highest value)
+    Rows are means over `log_every` steps. Where `judge` is given, the weights that it liked best (the highest value)
     are kept, otherwise the last. Random numbers of the model (dropout) come from `seed` alone; on one CPU thread the
     same seed gives the same weights bit by bit.
     """
@@ -73,25 +80,23 @@ def fit(
 
     where = choose_device(device)
     model.to(where).train()
-    stepper = _stepper(model, optimiser)
+    decoupled = optimiser.optimiser == "adamw"
+    stepper = Adam(model.parameters(), weight_decay=optimiser.weight_decay, decoupled=decoupled)
     averaged = copy.deepcopy(model) if optimiser.average else None
     log, best = _Log(log_every), _Best()
     with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
         torch.manual_seed(seed)
         for step, batch in enumerate(batches):
             lr = optimiser.lr * optimiser.rate(step, steps)
-            for group in stepper.param_groups:
-                group["lr"] = lr
             terms = model.loss(batch.to(where))
             total = sum(terms.values())
             if not torch.isfinite(total):
                 raise InputError(
                     f"step {step}: the loss is {total.item()}, expected a finite number; lower training.lr"
                 )
-            stepper.zero_grad()
             total.backward()
             norm = torch.nn.utils.clip_grad_norm_(model.parameters(), optimiser.clip or math.inf)
-            stepper.step()
+            stepper.step(lr)
             if averaged is not None:
                 _average(averaged, model, min(optimiser.average, (1 + step) / (10 + step)))
             judged = judge is not None and ((step + 1) % judge_every == 0 or step + 1 == steps)
@@ -102,21 +107,6 @@ def fit(
         model.load_state_dict(best.weights or averaged.state_dict())
     model.eval()
     return log.rows
-
-
-def _stepper(model: nn.Module, optimiser: Optimiser) -> torch.optim.Optimizer:
-    """Weight decay acts on matrices only: shrinking biases and norms does not regularise."""
-    import torch
-
-    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-    if optimiser.optimiser not in kinds:
-        raise InputError(f"training.optimiser: found '{optimiser.optimiser}', expected adam or adamw")
-    learnt = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in learnt if p.ndim > 1], "weight_decay": optimiser.weight_decay},
-        {"params": [p for p in learnt if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return kinds[optimiser.optimiser](groups, lr=optimiser.lr)
 
 
 def _average(averaged: nn.Module, model: nn.Module, decay: float) -> None:

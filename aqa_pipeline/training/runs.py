@@ -1,6 +1,6 @@
 """One run: a system trained on one fold with one seed, what it leaves behind, and what it predicts.
 
-A run's folder holds `weights.safetensors` (arrays alone: the system's under `model.`, scales of the data under `data.`),
+A run's folder holds `weights.safetensors` (arrays alone: the system's under `model.`, the data's scales under `data.`),
 `config.json` (settings, facts of the data, draws of a control) and `history.csv`.
 """
 
@@ -51,6 +51,8 @@ class Settings:
                 raise InputError(f"{name}: found '{getattr(self, name)}', {nearest(getattr(self, name), known)}")
         known = plugins.options("systems", self.system, "build", "fit")
         _expect_known("options", self.options, known)
+        fixed = plugins.constant("systems", self.system, "target")  # some make sense for one target alone
+        object.__setattr__(self, "target", fixed or self.target)
         _expect_known("training", self.training, [*(f.name for f in fields(Optimiser)), "steps", "batch"])
         _expect_known("clips", self.clips, ["n_frames", "sampling", "normalise", "memory_mb"])
 
