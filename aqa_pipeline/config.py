@@ -96,7 +96,9 @@ class Training(Strict):
     warm_up: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
     schedule: Literal["cosine", "constant"] = "cosine"
     clip: float = Field(1.0, ge=0, description="largest norm of the gradient; 0 for none")
-    average: float = Field(0.0, ge=0, lt=1, description="decay of the running mean of the weights that is kept; 0: none")
+    average: float = Field(
+        0.0, ge=0, lt=1, description="decay of the running mean of the weights that is kept; 0: none"
+    )
 
 
 class Clips(Strict):

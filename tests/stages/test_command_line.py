@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+STAGE = """
+from pathlib import Path
+from aqa_pipeline.errors import InputError
+from aqa_pipeline.stages import Options, command_line
+
+def stage(source: Path, *, kind: str, number: int = 3, options: Options = {}) -> None:
+    \"\"\"Say what was given.\"\"\"
+    if kind == "wrong":
+        raise InputError("kind: found 'wrong', expected 'right'")
+    if kind == "full":
+        raise OSError(28, "No space left on device", "out.h5")
+    print(source, kind, number, options)
+
+command_line(stage)
+"""
+
+
+def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess:
+    (tmp_path / "stage.py").write_text(STAGE)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(tmp_path / "stage.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+
+def test_keyword_parameters_are_options_and_json_becomes_a_mapping(tmp_path):
+    answer = run(tmp_path, "a.h5", "--kind", "right", "--options", '{"x": [1, 2]}')
+    assert answer.stdout == "a.h5 right 3 {'x': [1, 2]}\n"
+
+
+def test_help_comes_from_the_signature(tmp_path):
+    answer = run(tmp_path, "--help")
+    assert "Say what was given." in answer.stdout
+    assert "--kind" in answer.stdout
+
+
+def test_mistakes_are_one_line(tmp_path):
+    for kind, message in (
+        ("wrong", "error: kind: found 'wrong', expected 'right'\n"),
+        ("full", "error: out.h5: No space left on device; nothing was left half-written\n"),
+    ):
+        answer = run(tmp_path, "a.h5", "--kind", kind)
+        assert answer.returncode != 0
+        assert answer.stderr == message
+
+
+def test_options_that_are_no_json_object_are_refused(tmp_path):
+    answer = run(tmp_path, "a.h5", "--kind", "right", "--options", "[1]")
+    assert answer.returncode == 2
+    assert "expected a JSON object" in " ".join(answer.stderr.replace("│", " ").split())
