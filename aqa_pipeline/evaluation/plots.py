@@ -5,8 +5,9 @@ Colours are those of Okabe and Ito, which colour-blind readers tell apart; what 
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -196,34 +197,30 @@ def _label(row: str) -> str:
     return system if variant == "default" else f"{system}  {variant}"
 
 
-class _figure:  # noqa: N801 (used as a function)
-    """A figure that is saved when the block ends well."""
+@contextlib.contextmanager
+def _figure(
+    path: Path,
+    size: tuple[float, float],
+    *,
+    rows: int = 1,
+    columns: int = 1,
+    sharex: bool = False,
+    sharey: bool = False,
+) -> Iterator[tuple[Any, np.ndarray]]:
+    """A figure and its axes (rows, columns); it is saved when the block ends well."""
+    import matplotlib
 
-    def __init__(
-        self, path: Path, size: tuple[float, float], *, rows: int = 1, columns: int = 1, **shared: bool
-    ) -> None:
-        self._path, self._size, self._grid, self._shared = Path(path), size, (rows, columns), shared
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
 
-    def __enter__(self) -> tuple[Any, np.ndarray]:
-        import matplotlib
-
-        matplotlib.use("Agg")
-        from matplotlib import pyplot
-
-        self._pyplot = pyplot
-        style = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": GREY}
-        self._context = pyplot.rc_context({**style, "font.family": "DejaVu Sans"})
-        self._context.__enter__()
-        self._figure, axes = pyplot.subplots(
-            *self._grid, figsize=self._size, squeeze=False, layout="constrained", **self._shared
+    style = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": GREY}
+    with pyplot.rc_context({**style, "font.family": "DejaVu Sans"}):
+        figure, axes = pyplot.subplots(
+            rows, columns, figsize=size, squeeze=False, layout="constrained", sharex=sharex, sharey=sharey
         )
-        return self._figure, axes
-
-    def __exit__(self, kind: type | None, *_: object) -> None:
         try:
-            if kind is None:
-                with stores.replacing(self._path) as temporary:
-                    self._figure.savefig(temporary, format="png", dpi=160, metadata={"Software": None})
+            yield figure, axes
+            with stores.replacing(Path(path)) as temporary:
+                figure.savefig(temporary, format="png", dpi=160, metadata={"Software": None})
         finally:
-            self._pyplot.close(self._figure)
-            self._context.__exit__(None, None, None)
+            pyplot.close(figure)

@@ -5,11 +5,9 @@ import pandas as pd
 import pytest
 
 from aqa_pipeline import stores
-from aqa_pipeline.stages.draw_pairs import draw_pairs
-from aqa_pipeline.stages.make_folds import make_folds
-from aqa_pipeline.stages.predict import predict
-from aqa_pipeline.stages.train import train
+from aqa_pipeline.protocols import k_fold
 from aqa_pipeline.training import runs
+from aqa_pipeline.training.pairs import draw_pairs
 from aqa_pipeline.training.so_far import scores_so_far
 
 N, T, D = 12, 30, 3
@@ -20,40 +18,48 @@ SYSTEMS = {
 
 
 @pytest.fixture
-def files(tmp_path):
-    rng = np.random.default_rng(0)
-    ids = [f"v{i:02d}" for i in range(N)]
-    marks = rng.uniform(10, 28, N)
-    table = pd.DataFrame({"video_id": ids, "score": 3 * marks, "difficulty": 3.0, "action_type": "107b"})
-    table.assign(judge_scores=None, steps=None, group=None).to_parquet(tmp_path / "samples.parquet")
-    with stores.write(tmp_path / "motion" / "0000.h5", kind="features", version=1, made_by={}) as store:
-        for video_id, mark in zip(ids, marks, strict=True):
-            features = mark + rng.normal(size=(T, D)).astype(np.float32)
-            store.put(video_id, {"features": features.astype(np.float32), "first_frame": np.arange(T)})
-    make_folds(tmp_path / "samples.parquet", tmp_path / "folds.parquet", protocol="k_fold", n_folds=3)
-    return [tmp_path / "samples.parquet", tmp_path / "folds.parquet"], [tmp_path / "motion" / "0000.h5"]
+def samples():
+    marks = np.random.default_rng(0).uniform(10, 28, N)
+    table = pd.DataFrame({"video_id": [f"v{i:02d}" for i in range(N)], "score": 3 * marks, "difficulty": 3.0})
+    return table.assign(action_type="107b", judge_scores=None, steps=None, group=None)
+
+
+@pytest.fixture
+def features(samples, tmp_path):
+    """Writes a store of features that follow the marks; `later` is added to rows 20 and up of one video."""
+
+    def write(later=0.0, video_id=None):
+        rng = np.random.default_rng(1)
+        path = tmp_path / f"later{later:g}" / "motion" / "0000.h5"
+        with stores.write(path, kind="features", version=1, made_by={}) as store:
+            for row in samples.itertuples():
+                array = (row.score / 3 + rng.normal(size=(T, D))).astype(np.float32)
+                array[20:] += later * (row.video_id == video_id)
+                store.put(row.video_id, {"features": array, "first_frame": np.arange(T)})
+        return path
+
+    return write
 
 
 @pytest.fixture(params=SYSTEMS)
-def trained(request, files, tmp_path):
-    """A trained run with its predictions, and how to ask it for scores so far."""
-    tables, features = files
-    settings = dict(clips={"n_frames": 8}, **SYSTEMS[request.param])
-    draws = tmp_path / "draws.parquet" if request.param == "pose_guided" else None
-    if draws:
-        draw_pairs(*tables, draws, features, steps=3, batch=4, n_exemplars=2)
-    run = tmp_path / "run"
-    train(*tables, run, features, system=request.param, adapter="simdive", fold=1, draws=draws, **settings)
-    predict(*tables, run, run / "predictions.parquet", features, draws=draws)
-    predicted = pd.read_parquet(run / "predictions.parquet").set_index("video_id")["predicted_score"]
+def trained(request, samples, features, tmp_path):
+    """Predicted final scores of the test part, and how to ask the same run for scores so far."""
+    folds = k_fold.folds(samples, n_folds=3, seed=0)
+    settings = runs.Settings(
+        system=request.param, adapter="simdive", fold=1, seed=0, clips={"n_frames": 8}, **SYSTEMS[request.param]
+    )
+    draws = draw_pairs(samples, folds, steps=3, batch=4, n_exemplars=2) if settings.is_network else None
+    draws = draws[draws["fold"] == 1] if settings.is_network else None
+    with runs.open_inputs([features()], [], threads=1) as inputs:
+        run = runs.train(settings, samples, folds, inputs, draws=draws, device="cpu")
+        runs.save(run, tmp_path / "run")
+        predicted = runs.compose(run, run.predict(runs.parts_of(folds, 1, inputs)["test"], draws, "cpu"))
 
-    def ask(video_id, feature_files=features, **options):
-        known = runs.read_table(draws, 1) if draws else None
-        with runs.open_inputs(feature_files, [], threads=1) as inputs:
-            samples = pd.read_parquet(tables[0])
-            return scores_so_far(run, samples, inputs, video_id, draws=known, n_frames=T, **options)
+    def ask(video_id, path=None, **options):
+        with runs.open_inputs([path or features()], [], threads=1) as inputs:
+            return scores_so_far(tmp_path / "run", samples, inputs, video_id, draws=draws, n_frames=T, **options)
 
-    return predicted, ask
+    return predicted.set_index("video_id")["predicted_score"], ask
 
 
 def test_the_whole_video_gets_its_prediction(trained):
@@ -68,20 +74,10 @@ def test_the_whole_video_gets_its_prediction(trained):
     assert set(changes) <= {11, 15, 19, 23, 27, 29}  # a prediction every four rows, and at the end
 
 
-def test_a_beginning_knows_no_later_frame(trained, files, tmp_path):
+def test_a_beginning_knows_no_later_frame(trained, features):
     predicted, ask = trained
     video_id = predicted.index[0]
-    changed = tmp_path / "changed" / "motion" / "0000.h5"
-    with (
-        stores.read(files[1][0], kind="features") as old,
-        stores.write(changed, kind="features", version=1, made_by={}) as new,
-    ):
-        for other in old:
-            arrays = old[other]
-            if other == video_id:
-                arrays["features"][20:] += 50
-            new.put(other, arrays)
-    before, after = ask(video_id), ask(video_id, [changed])
+    before, after = ask(video_id), ask(video_id, features(later=50.0, video_id=video_id))
     np.testing.assert_allclose(before[:19], after[:19], atol=1e-4)
     assert abs(after[-1] - before[-1]) > 0.1
 
