@@ -98,7 +98,7 @@ def test_everything_asked_for_is_there(finished):
     results = finished / "results"
     assert pd.read_csv(results / "failures.csv").empty
     quality = pd.read_csv(results / "quality" / "simdive.csv")
-    assert {"recall_at_iou_0.5", "pck_0.2"} <= set(quality.measure)
+    assert {"recall_iou_50", "pck_20"} <= set(quality.measure)
     assert list((results / "plots" / "tiny").glob("*.png"))
     assert list((results / "plots" / "tiny").rglob("*.mp4"))
     run = results / "runs" / "pose_guided.coco" / "simdive.out_of_fold" / "fold1.seed0"
