@@ -76,9 +76,14 @@ def run(sport, folder, *, stores_of_features=None, fold=0, seed=0, drawn=None, *
     """Train and predict; the table of predictions."""
     tables = sport / "samples.parquet", sport / "folds.parquet"
     chosen = features(sport) if stores_of_features is None else stores_of_features
-    train(*tables, folder, chosen, adapter="simdive", fold=fold, seed=seed, draws=drawn, device="cpu", **options)
-    predict(*tables, folder, folder / "predictions.parquet", chosen, draws=drawn, device="cpu")
-    return pd.read_parquet(folder / "predictions.parquet")
+    train(*tables, folder, chosen, adapter="simdive", fold=[fold], seed=seed, draws=drawn, device="cpu", **options)
+    predict(*tables, chosen, run=[of_run(folder, fold, seed)], draws=drawn, device="cpu")
+    return pd.read_parquet(of_run(folder, fold, seed) / "predictions.parquet")
+
+
+def of_run(folder, fold=0, seed=0):
+    """The folder of one fold and seed."""
+    return folder / f"fold{fold}.seed{seed}"
 
 
 def test_failures_are_carried_and_frames_counted(sport):
@@ -102,14 +107,14 @@ def test_a_network_from_draws_to_predictions(sport, tmp_path):
     assert table["execution_score"].to_numpy() == pytest.approx((samples["score"] / difficulty).to_numpy())
     assert table["n_exemplars"].tolist() == [3] * len(table)
     assert 5 < mark.mean() < 35
-    history = pd.read_csv(tmp_path / "a" / "history.csv")
+    history = pd.read_csv(of_run(tmp_path / "a") / "history.csv")
     assert history["step"].tolist() == [10, 12]
-    config = json.loads((tmp_path / "a" / "config.json").read_text())
+    config = json.loads((of_run(tmp_path / "a") / "config.json").read_text())
     assert config["settings"]["options"] == TINY["options"]
     assert config["facts"]["sub_actions"] == ["entry", "take_off"]
     again = run(sport, tmp_path / "b", drawn=drawn, system="pose_guided", **TINY)
     pd.testing.assert_frame_equal(table, again)
-    weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in "ab"]
+    weights = [(of_run(tmp_path / name) / "weights.safetensors").read_bytes() for name in "ab"]
     assert weights[0] == weights[1]
 
 
@@ -137,7 +142,7 @@ def test_controls_destroy_what_was_learnt_and_are_recorded(sport, tmp_path, cont
     table = run(sport, tmp_path, system="feature_ridge", options=options, control=control)
     errors = (table["predicted_execution"] - table["execution_score"]).abs()
     assert errors.mean() > 3.0
-    swapped = json.loads((tmp_path / "config.json").read_text())["swapped"]
+    swapped = json.loads((of_run(tmp_path) / "config.json").read_text())["swapped"]
     assert len(swapped) == {"permute_inputs": N - 1, "permute_labels": 23}[control]
 
 
@@ -157,9 +162,10 @@ def test_the_truth_is_the_ceiling_where_it_is_known(sport, tmp_path):
         for i in range(N):
             store.put(f"v{i:02d}", {}, true_execution=float(i))
     tables = sport / "samples.parquet", sport / "folds.parquet"
-    train(*tables, tmp_path, [], system="judge_ceiling", adapter="simdive", fold=1, truth=[path])
-    predict(*tables, tmp_path, tmp_path / "p.parquet", [], truth=[path])
-    table = pd.read_parquet(tmp_path / "p.parquet")
+    train(*tables, tmp_path, [], system="judge_ceiling", adapter="simdive", fold=[1, 0], truth=[path])
+    predict(*tables, [], run=[of_run(tmp_path, 0), of_run(tmp_path, 1)], truth=[path])
+    table = pd.read_parquet(of_run(tmp_path, 1) / "predictions.parquet")
+    assert set(table["fold"]) == {1}
     assert table["predicted_execution"].tolist() == [float(v[1:]) for v in table["video_id"]]
 
 
@@ -167,7 +173,7 @@ def test_the_test_part_selects_only_where_it_is_asked_to(sport, tmp_path):
     drawn = draws(sport, tmp_path)
     run(sport, tmp_path / "last", drawn=drawn, system="pose_guided", **TINY)
     run(sport, tmp_path / "test", drawn=drawn, system="pose_guided", selection="test", **TINY)
-    histories = {name: pd.read_csv(tmp_path / name / "history.csv") for name in ("last", "test")}
+    histories = {name: pd.read_csv(of_run(tmp_path / name) / "history.csv") for name in ("last", "test")}
     assert histories["last"]["selection"].isna().all()
     assert histories["test"]["selection"].notna().any()
     with pytest.raises(InputError, match="fold 0 has no validation part"):
@@ -201,4 +207,4 @@ def test_mistakes_are_named_before_anything_is_trained(sport, tmp_path):
     assert not list(tmp_path.iterdir())
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(InputError, match="not the configuration of a run"):
-        predict(sport / "samples.parquet", sport / "folds.parquet", tmp_path, tmp_path / "p.parquet", [])
+        predict(sport / "samples.parquet", sport / "folds.parquet", [], run=[tmp_path])
