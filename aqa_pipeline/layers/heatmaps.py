@@ -31,9 +31,11 @@ def from_logits(cells: torch.Tensor, nowhere: torch.Tensor, *, sigma: float) -> 
     Scaled such that a Gaussian of `sigma` cells with all the probability has peak 1: a keypoint that may be
     elsewhere, or nowhere, peaks lower.
     """
-    logits = torch.cat([cells.flatten(2), nowhere[..., None]], dim=2).float()
-    chance = logits.softmax(dim=2)[..., :-1]
-    return (chance * (2 * math.pi * sigma**2)).reshape(cells.shape)
+    logits = cells.float().contiguous().flatten(2)
+    chance = logits.softmax(dim=2)  # of each cell, given that it is in one of them
+    evidence = logits.amax(dim=2) - chance.amax(dim=2).log()  # logarithm of the sum of exponentials
+    anywhere = (evidence - nowhere.float()).sigmoid()
+    return (chance * (anywhere * 2 * math.pi * sigma**2)[..., None]).reshape(cells.shape)
 
 
 def cross_entropy(cells: torch.Tensor, nowhere: torch.Tensor, target: torch.Tensor, *, sigma: float) -> torch.Tensor:
@@ -84,18 +86,19 @@ def _log_neighbourhood(
 ) -> torch.Tensor:
     """Logarithm of the blurred map on the 5 x 5 cells around each peak, `(N, 5, 5)`.
 
-    The blur is two banded matrix products (zeros beyond the border). The blurred map is scaled back to its
-    peak height, as published; a factor is a constant in the logarithm and matters only against the floor of
-    1e-10.
+    Only the cells that the blur of those 25 needs are read; beyond the border there are zeros. The blurred peak is
+    scaled back to its height before, as published; a factor is a constant in the logarithm and matters only against
+    the floor of 1e-10.
     """
     height, width = maps.shape[-2:]
-    blurred = _blur_matrix(height, kernel) @ maps @ _blur_matrix(width, kernel).T  # (N, h, w)
+    around = torch.arange(-(2 + kernel // 2), 3 + kernel // 2)
+    rows, columns = y[:, None] + around, x[:, None] + around  # (N, kernel + 4) each
+    within = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[:, None, :]
+    cells = rows.clamp(0, height - 1)[:, :, None] * width + columns.clamp(0, width - 1)[:, None, :]
+    patch = maps.flatten(1).gather(1, cells.flatten(1)).reshape(within.shape) * within
+    blurred = _blur_matrix(kernel) @ patch @ _blur_matrix(kernel).T  # (N, 5, 5)
     blurred = blurred * (confidence / blurred.amax(dim=(1, 2)).clamp(min=1e-20))[:, None, None]
-    around = torch.arange(-2, 3)
-    rows = (y[:, None] + around).clamp(0, height - 1)[:, :, None]  # (N, 5, 1)
-    columns = (x[:, None] + around).clamp(0, width - 1)[:, None, :]  # (N, 1, 5)
-    which = torch.arange(len(maps))[:, None, None]
-    return blurred[which, rows, columns].clamp(min=1e-10).log()
+    return blurred.clamp(min=1e-10).log()
 
 
 def _newton_step(log_map: torch.Tensor, usable: torch.Tensor) -> torch.Tensor:
@@ -114,12 +117,11 @@ def _newton_step(log_map: torch.Tensor, usable: torch.Tensor) -> torch.Tensor:
 
 
 @functools.lru_cache(maxsize=16)
-def _blur_matrix(size: int, kernel: int) -> torch.Tensor:
-    """`(size, size)` matrix that blurs a line with a Gaussian of `kernel` taps, sigma as in OpenCV."""
+def _blur_matrix(kernel: int) -> torch.Tensor:
+    """`(5, kernel + 4)` matrix: five cells of a line, each a Gaussian mean over `kernel` cells; sigma as in OpenCV."""
     sigma = 0.3 * ((kernel - 1) * 0.5 - 1) + 0.8
-    taps = [math.exp(-(offset**2) / (2 * sigma**2)) for offset in range(-(kernel // 2), kernel // 2 + 1)]
-    total = sum(taps)
-    matrix = torch.zeros(size, size)
-    for shift, tap in enumerate(taps, start=-(kernel // 2)):
-        matrix += torch.diag(torch.full((max(size - abs(shift), 0),), tap / total), shift) if abs(shift) < size else 0
+    taps = torch.exp(-((torch.arange(kernel) - kernel // 2) ** 2) / (2 * sigma**2))
+    matrix = torch.zeros(5, kernel + 4)
+    for row in range(5):
+        matrix[row, row : row + kernel] = taps / taps.sum()
     return matrix

@@ -98,11 +98,17 @@ def train_detector(
     width: int = 160,
     variation: Variation = WHOLE_PICTURES,
     network: dict[str, object] | None = None,
+    start: str | None = None,
 ) -> Trained:
-    """The athlete detector: a centre network on whole pictures fitted into `height` x `width`."""
+    """The athlete detector: a centre network on whole pictures fitted into `height` x `width`.
+
+    `start` names weights to begin with.
+    """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     model = centre_net.build(**(network or {}))
+    if start is not None:
+        _begin_with(model, weights.load(start))
 
     def batches() -> Iterator[tuple[torch.Tensor, dict[str, torch.Tensor]]]:
         for chosen in athlete_samples.rounds(len(samples), schedule.batch, schedule.steps, rng):
@@ -128,11 +134,13 @@ def train_estimator(
     body_weight: float = 8.0,
     variation: Variation = CROPS,
     network: dict[str, object] | None = None,
+    start: str | None = None,
 ) -> Trained:
     """A keypoint estimator of `keypoint_set`: Gaussians of `sigma` cells on crops of `size` pixels.
 
     `body_weight` is the weight of the 17 body keypoints in the loss of the whole-body set, whose other 116 would
-    otherwise take most of the network for themselves.
+    otherwise take most of the network for themselves. `start` names weights to begin with, of the same set or of one
+    whose keypoints are the first of this one's.
     """
     chosen_set = keypoint_sets.get(keypoint_set)
     samples = samples.subset(np.isfinite(samples.boxes[:, 0]))
@@ -140,6 +148,8 @@ def train_estimator(
     rng = np.random.default_rng(seed)
     options = dict(n_keypoints=len(chosen_set), **(network or {}))
     model = heatmap_net.build(**options)
+    if start is not None:
+        _begin_with(model, weights.load(start))
     cells = size // model.stride
 
     def batches() -> Iterator[tuple[torch.Tensor, dict[str, torch.Tensor]]]:
@@ -163,6 +173,12 @@ def train_estimator(
     facts = dict(network="heatmap_net", options=options, keypoint_set=keypoint_set, input_size=size)
     facts |= dict(sigma=sigma, dark_kernel=dark_kernel(sigma), padding=padding, body_weight=body_weight)
     return Trained(kept, {**facts, **_training_facts(samples, schedule, seed, variation)}, history)
+
+
+def _begin_with(model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+    """Copy weights into a network; where it has more rows (keypoints), the others stay as they are."""
+    for name, own in model.state_dict().items():
+        own[: len(tensors[name])].copy_(tensors[name]) if own.ndim else own.copy_(tensors[name])
 
 
 def dark_kernel(sigma: float) -> int:

@@ -78,11 +78,17 @@ def test_leading_axes_are_kept_and_maps_do_not_mix():
     assert found[..., :2].numpy() == pytest.approx(points.numpy(), abs=0.05)
 
 
-def test_blur_is_the_zero_padded_gaussian_of_opencv():
+@pytest.mark.parametrize("peak", [(12, 8), (0, 0), (W - 1, H - 1), (1, H - 2)])
+def test_neighbourhood_is_the_zero_padded_gaussian_of_opencv(peak):
     image = np.random.default_rng(0).random((H, W)).astype(np.float32)
-    ours = heatmaps._blur_matrix(H, 11) @ torch.from_numpy(image) @ heatmaps._blur_matrix(W, 11).T
-    theirs = cv2.GaussianBlur(image, (11, 11), 0, borderType=cv2.BORDER_CONSTANT)
-    assert ours.numpy() == pytest.approx(theirs, abs=1e-4)
+    image[peak[1], peak[0]] = 3.0
+    blurred = cv2.GaussianBlur(image, (11, 11), 0, borderType=cv2.BORDER_CONSTANT)
+    padded = np.pad(blurred, 2)[peak[1] : peak[1] + 5, peak[0] : peak[0] + 5]
+    x, y = torch.tensor([peak[0]]), torch.tensor([peak[1]])
+    ours = heatmaps._log_neighbourhood(torch.from_numpy(image)[None], torch.tensor([3.0]), x, y, 11)[0].exp().numpy()
+    inside = padded > 0  # beyond the border OpenCV gives nothing, and no step is taken from there
+    assert ours[inside] / ours[2, 2] == pytest.approx(padded[inside] / padded[2, 2], rel=1e-3)
+    assert ours.max() == pytest.approx(3.0, rel=1e-5)
 
 
 def test_a_second_peak_below_the_first_does_not_move_it():

@@ -40,10 +40,11 @@ def detector(samples, steps, seed=0):
     )
 
 
-def estimator(samples, steps, seed=0, keypoint_set="coco_17"):
+def estimator(samples, steps, seed=0, keypoint_set="coco_17", start=None):
     network = {k: v for k, v in heatmap_net.tiny.items() if k != "n_keypoints"}
     return embedded.train_estimator(
         samples,
+        start=start,
         keypoint_set=keypoint_set,
         schedule=schedule(steps),
         seed=seed,
@@ -102,3 +103,17 @@ def test_misspelt_options_are_named():
             threads=1,
             options=dict(keypoint_set="coco_17", sigmma=2),
         )
+
+
+def test_a_larger_set_can_begin_with_the_weights_of_a_smaller(samples, tmp_path):
+    small = estimator(samples, 3)
+    embedded.save(tmp_path / "small.safetensors", small)
+    model = heatmap_net.build(**{**heatmap_net.tiny, "n_keypoints": 133})
+    fresh = model.out.weight.detach().clone()
+    embedded._begin_with(model, weights.load(tmp_path / "small.safetensors"))
+    assert model.out.weight[:17].detach() == pytest.approx(small.tensors["out.weight"], abs=1e-3)
+    assert torch.equal(model.out.weight[17:], fresh[17:])
+    assert model.stem.conv.weight.detach() == pytest.approx(small.tensors["stem.conv.weight"], abs=1e-3)
+    trained = estimator(samples, 1, keypoint_set="coco_wholebody_133", start=str(tmp_path / "small.safetensors"))
+    gap = trained.tensors["stem.conv.weight"] - small.tensors["stem.conv.weight"]
+    assert gap.abs().max() < 0.05
