@@ -89,7 +89,7 @@ class Training(Strict):
     """The training loop."""
 
     steps: int = Field(400, ge=1, description="optimiser steps")
-    batch: int = Field(32, ge=1, description="queries a step")
+    batch: int = Field(16, ge=1, description="queries a step")
     optimiser: Literal["adam", "adamw"] = "adamw"
     lr: float = Field(2e-3, gt=0)
     weight_decay: float = Field(1e-2, ge=0)
@@ -104,7 +104,7 @@ class Training(Strict):
 class Clips(Strict):
     """How the feature sequence of a video becomes the input of a network."""
 
-    n_frames: int = Field(32, ge=0, description="length that every sequence is brought to; 0 keeps it")
+    n_frames: int = Field(24, ge=0, description="length that every sequence is brought to; 0 keeps it")
     sampling: Literal["linear", "nearest"] = Field("linear", description="nearest: FineDiving's truncated positions")
     normalise: bool = Field(True, description="mean 0 and sd 1 by the training part, inputs and target")
 
