@@ -139,12 +139,21 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary name beside `path` that replaces it when the block ends well, and is removed otherwise."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sweep(path: Path) -> None:
+    """Take away what processes that were killed left beside `path`."""
+    for left in path.parent.glob(f".{path.name}.*.part"):
+        process = left.name.split(".")[-2]
+        if process.isdigit() and not Path(f"/proc/{process}").exists() and Path("/proc/self").exists():
+            left.unlink(missing_ok=True)
 
 
 def _name(video_id: str) -> str:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -78,6 +80,18 @@ def test_an_older_store_stays_when_its_replacement_fails(tmp_path):
         raise RuntimeError
     with stores.read(path, kind="boxes") as store:
         assert list(store) == ["old"]
+
+
+def test_what_a_killed_process_left_is_swept_away(tmp_path):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    dead, alive = tmp_path / f".s.h5.{gone.pid}.part", tmp_path / f".s.h5.{os.getppid()}.part"
+    other = tmp_path / f".t.h5.{gone.pid}.part"
+    for path in (dead, alive, other):
+        path.touch()
+    with stores.write(tmp_path / "s.h5", kind="boxes", version=1, made_by={}):
+        pass
+    assert (dead.exists(), alive.exists(), other.exists()) == (False, True, True)
 
 
 def test_wrong_kind_version_name_and_damage_are_named(tmp_path):
