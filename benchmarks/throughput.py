@@ -119,6 +119,44 @@ def benchmark_networks(path: Path, n_frames: int) -> list[tuple[str, str, str]]:
     return rows
 
 
+def benchmark_training(
+    folder: Path, n_clips: int = 320, n_rows: int = 66, dim: int = 150
+) -> list[tuple[str, str, str]]:
+    """One epoch of the pose-guided system as the default run trains it; the ratio is to the one with exemplars."""
+    import pandas as pd
+
+    from aqa_pipeline.training import runs
+    from aqa_pipeline.training.pairs import draw_pairs
+
+    rng = np.random.default_rng(0)
+    ids = [f"v{i:03d}" for i in range(n_clips + 1)]
+    with stores.write(folder / "motion" / "0000.h5", kind="features", version=1, made_by={}) as store:
+        for video_id in ids:
+            rows = rng.normal(size=(n_rows, dim)).astype(np.float32)
+            store.put(video_id, {"features": rows, "first_frame": np.arange(n_rows)})
+    known = dict(video_id=ids, action_type="107b", difficulty=3.0, score=rng.uniform(20, 90, len(ids)), steps=None)
+    samples = pd.DataFrame({**known, "judge_scores": None})
+    parts = pd.DataFrame(dict(video_id=ids, fold=0, part=["test", *["train"] * n_clips]))
+    settings = dict(system="pose_guided", adapter="simdive", fold=0, seed=0, clips={"n_frames": 24})
+    seconds = {}
+    for name, exemplars in (("with exemplars", "same_type"), ("without", "none")):
+        options = {"exemplar": exemplars != "none"}
+
+        def train(epochs: int, exemplars: str = exemplars, options: dict = options) -> None:
+            draws = draw_pairs(samples, parts, exemplars=exemplars, steps=20 * epochs, batch=16)
+            with runs.open_inputs([folder / "motion" / "0000.h5"], [], threads=1) as inputs:
+                runs.train(
+                    runs.Settings(**settings, options=options), samples, parts, inputs, draws=draws, device="cpu"
+                )
+
+        seconds[name] = median_seconds(lambda t=train: t(4), 3) / 3 - median_seconds(lambda t=train: t(1), 3) / 3
+    with_one = seconds["with exemplars"]
+    return [
+        (f"pose_guided {name}, an epoch of {n_clips}", f"{value:.2f} s", f"{with_one / value:.2f}")
+        for name, value in seconds.items()
+    ]
+
+
 def main() -> None:
     """Run everything and write the results file beside this script."""
     with tempfile.TemporaryDirectory() as name:
@@ -127,6 +165,7 @@ def main() -> None:
         n_frames = sum(list_frames(video) for video in videos)
         rows = benchmark_video(videos, folder, n_frames)
         rows += benchmark_networks(folder / "frames.h5", n_frames)
+        rows += benchmark_training(folder)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     lines = [
         "# Throughput",
