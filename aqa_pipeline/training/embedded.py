@@ -38,8 +38,8 @@ class Schedule:
     """How long and how fast."""
 
     steps: int
-    batch: int = 32
-    lr: float = 3e-3
+    batch: int = 16
+    lr: float = 2e-3
     weight_decay: float = 1e-2
     bfloat16: bool = True  # twice as fast on processors that know it, far slower on those that do not
 
@@ -119,7 +119,7 @@ def train_detector(
 
     kept, history = _fit(model, batches(), centres.loss, schedule)
     facts = dict(network="centre_net", options=network or {}, input_height=height, input_width=width)
-    return Trained(kept, {**facts, **_training_facts(samples, schedule, seed, variation)}, history)
+    return Trained(kept, {**facts, **_training_facts(samples, schedule, seed, variation, start)}, history)
 
 
 def train_estimator(
@@ -129,7 +129,7 @@ def train_estimator(
     schedule: Schedule,
     seed: int,
     size: int = 128,
-    sigma: float = 1.5,
+    sigma: float = 1.0,
     padding: float = 1.25,
     body_weight: float = 8.0,
     variation: Variation = CROPS,
@@ -172,7 +172,7 @@ def train_estimator(
     kept, history = _fit(model, batches(), loss, schedule)
     facts = dict(network="heatmap_net", options=options, keypoint_set=keypoint_set, input_size=size)
     facts |= dict(sigma=sigma, dark_kernel=dark_kernel(sigma), padding=padding, body_weight=body_weight)
-    return Trained(kept, {**facts, **_training_facts(samples, schedule, seed, variation)}, history)
+    return Trained(kept, {**facts, **_training_facts(samples, schedule, seed, variation, start)}, history)
 
 
 def _begin_with(model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
@@ -226,5 +226,9 @@ def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
     return [dict(params=matrices, weight_decay=weight_decay), dict(params=vectors, weight_decay=0.0)]
 
 
-def _training_facts(samples: Samples, schedule: Schedule, seed: int, variation: Variation) -> dict[str, object]:
-    return dict(training=dict(frames=len(samples), seed=seed, **asdict(schedule)), variation=asdict(variation))
+def _training_facts(
+    samples: Samples, schedule: Schedule, seed: int, variation: Variation, start: str | None
+) -> dict[str, object]:
+    begun = weights.sha256(start) if start is not None else None  # SHA-256 of the weights it began with
+    training = dict(frames=len(samples), seed=seed, start=begun, **asdict(schedule))
+    return dict(training=training, variation=asdict(variation))
