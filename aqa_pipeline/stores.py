@@ -2,7 +2,7 @@
 
 Layout of a file::
 
-    attributes           kind, version, made_by (JSON: options, weights' SHA-256, library versions)
+    attributes           format of this layout, kind, version of the stage, made_by (JSON: options, weights' SHA-256, library versions)
     videos/<video id>    a group with the arrays of one video, and small facts of it (fps, size) as attributes
     failures/<video id>  attributes `stage` and `reason`: a video left out, carried along to every later store
 
@@ -22,6 +22,9 @@ from urllib.parse import quote, unquote
 import numpy as np
 
 from aqa_pipeline.errors import InputError
+
+
+FORMAT = 1  # of the layout above
 
 
 class Reader:
@@ -107,11 +110,14 @@ def read(path: Path, *, kind: str, version: int | None = None) -> Iterator[Reade
     try:
         file = h5py.File(path, "r")
         found, found_version = file.attrs["kind"], int(file.attrs["version"])
+        layout = int(file.attrs["format"])
     except (OSError, KeyError) as error:
         raise InputError(
             f"{path}: damaged or not a store of ours, expected {kind} in HDF5; delete it to make it again"
         ) from error
     with file:
+        if layout != FORMAT:
+            raise InputError(f"{path}: a store of format {layout}, expected {FORMAT}; delete it to make it again")
         if found != kind:
             raise InputError(f"{path}: holds {found}, expected {kind}")
         if version is not None and found_version != version:
@@ -128,7 +134,9 @@ def write(path: Path, *, kind: str, version: int, made_by: Mapping[str, Any]) ->
 
     # Written through a Python file: when HDF5 itself meets a full disk it can crash the process at closing.
     with replacing(path) as temporary, open(temporary, "w+b") as raw, h5py.File(raw, "w") as file:
-        file.attrs.update(kind=kind, version=version, made_by=json.dumps(dict(made_by), sort_keys=True, default=str))
+        file.attrs.update(
+            format=FORMAT, kind=kind, version=version, made_by=json.dumps(dict(made_by), sort_keys=True, default=str)
+        )
         file.create_group("videos")
         file.create_group("failures")
         yield Writer(file)

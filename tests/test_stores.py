@@ -122,6 +122,18 @@ def test_wrong_kind_version_name_and_damage_are_named(tmp_path):
             pass
 
 
+def test_a_store_of_another_format_is_refused(tmp_path):
+    with stores.write(tmp_path / "s.h5", kind="boxes", version=1, made_by={}):
+        pass
+    with h5py.File(tmp_path / "s.h5", "r+") as file:
+        file.attrs["format"] = 7
+    with (
+        pytest.raises(InputError, match="a store of format 7, expected 1"),
+        stores.read(tmp_path / "s.h5", kind="boxes"),
+    ):
+        pass
+
+
 def test_a_foreign_hdf5_file_is_refused(tmp_path):
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = 1
