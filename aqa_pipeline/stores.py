@@ -2,7 +2,7 @@
 
 Layout of a file::
 
-    attributes           format of this layout, kind, version of the stage, made_by (JSON: options, weights' SHA-256, library versions)
+    attributes           format (of this layout), kind, version (of the stage), made_by (JSON: options, weights ...)
     videos/<video id>    a group with the arrays of one video, and small facts of it (fps, size) as attributes
     failures/<video id>  attributes `stage` and `reason`: a video left out, carried along to every later store
 
@@ -22,7 +22,6 @@ from urllib.parse import quote, unquote
 import numpy as np
 
 from aqa_pipeline.errors import InputError
-
 
 FORMAT = 1  # of the layout above
 
