@@ -1,8 +1,10 @@
 """The keypoint estimator that ships with the package: top-down heatmaps with DARK decoding, trained on simulated dives.
 
-A dive shows athletes at every angle, so the network has seen them upside down as often as upright and needs no turning.
-`turned` adds a second pass on a crop that is centred on the first pass's keypoints and turned so that the body stands
-upright: more precise, twice the work.
+A dive shows athletes at every angle, so the network has seen them upside down as often as upright and needs no turning:
+on unseen dives PCK@0.2 is the same for upside-down frames as for all. `turned` adds a second pass on a crop that is
+centred on the first pass's keypoints and turned so that the body stands upright. It is there for weights trained on
+upright athletes; with the shipped ones it costs precision (PCK@0.2 0.960 against 0.976), for a body that stands upright
+while light and water come from elsewhere is nothing they have seen.
 """
 
 from __future__ import annotations
@@ -85,11 +87,14 @@ class Estimator:
     def _look_again(self, batch: _Batch, keypoints: np.ndarray) -> np.ndarray:
         """Second pass on upright crops around the first pass's keypoints, where those show the trunk."""
         angles, sure = upright_angles(keypoints, self._set)
-        centres, sides = crops.squares(_extent(keypoints), padding=self._padding)
+        centres, sides = crops.squares(_extent(keypoints), padding=_OUTLINE * self._padding)
         # A first pass that sees half a body must not shrink the crop to that half.
         centres = np.where(sure[:, None], centres, batch.centres)
         sides = np.where(sure, np.clip(sides, 0.75 * batch.sides, 1.25 * batch.sides), batch.sides)
         return self._look(_Batch(batch.numbers, batch.frames, centres, sides), angles=np.where(sure, angles, 0.0))
+
+
+_OUTLINE = 1.15  # the body's outline over the extent of its joints: head, hands and feet reach beyond them
 
 
 def upright_angles(
