@@ -154,7 +154,7 @@ def decode_jpeg(jpeg: np.ndarray) -> np.ndarray:
     """JPEG bytes to RGB (H, W, 3) uint8."""
     import cv2
 
-    return cv2.imdecode(jpeg, cv2.IMREAD_COLOR)[:, :, ::-1]
+    return cv2.imdecode(jpeg, cv2.IMREAD_COLOR_RGB)  # a reversed view of BGR would be copied by whoever reads it
 
 
 def _open(path: Path):

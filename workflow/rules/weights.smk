@@ -5,6 +5,9 @@
 # The files land in results/weights/; `--register` of the two stages puts them into the package.
 TRAINED_ON = "simdive_training"
 
+# The whole-body estimator goes on from the one of 17 points, which are its first.
+BEGINS_WITH = {"coco_wholebody_133": "results/weights/estimator_coco_17.safetensors"}
+
 
 rule train_detector:
     input:
@@ -35,6 +38,7 @@ rule train_estimator:
     input:
         frames=expand("results/frames/{dataset}/{shard}.h5", dataset=TRAINED_ON, shard=shards(TRAINED_ON)),
         truth=expand("results/truth/{dataset}/{shard}.h5", dataset=TRAINED_ON, shard=shards(TRAINED_ON)),
+        start=lambda wildcards: BEGINS_WITH.get(wildcards.keypoint_set, []),
     output:
         "results/weights/estimator_{keypoint_set}.safetensors",
     log:
@@ -50,10 +54,12 @@ rule train_estimator:
         gpu=0,
     params:
         truth=f"results/truth/{TRAINED_ON}",
+        options=lambda wildcards, input: as_json({"start": str(input.start)} if input.start else {}),
+        steps=lambda wildcards, input: 2000 if input.start else 5000,
         version=stage_version("train_estimator"),
     shell:
         "python -m aqa_pipeline.stages.train_estimator {output} {input.frames} --truth {params.truth}"
-        " --keypoint-set {wildcards.keypoint_set} --threads {threads} > {log} 2>&1"
+        " --keypoint-set {wildcards.keypoint_set} --steps {params.steps} --options {params.options:q} --threads {threads} > {log} 2>&1"
 
 
 rule embedded_weights:
