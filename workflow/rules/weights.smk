@@ -30,7 +30,7 @@ rule train_detector:
         truth=f"results/truth/{TRAINED_ON}",
         version=stage_version("train_detector"),
     shell:
-        "python -m aqa_pipeline.stages.train_detector {output} {input.frames} --truth {params.truth}"
+        "python -m aqa_pipeline.stages.train_detector {output} {input.frames} {params.truth}"
         " --threads {threads} > {log} 2>&1"
 
 
@@ -58,7 +58,7 @@ rule train_estimator:
         steps=lambda wildcards, input: 2000 if input.start else 5000,
         version=stage_version("train_estimator"),
     shell:
-        "python -m aqa_pipeline.stages.train_estimator {output} {input.frames} --truth {params.truth}"
+        "python -m aqa_pipeline.stages.train_estimator {output} {input.frames} {params.truth}"
         " --keypoint-set {wildcards.keypoint_set} --steps {params.steps} --options {params.options:q} --threads {threads} > {log} 2>&1"
 
 
