@@ -36,8 +36,8 @@ def test_without_exemplar_it_scores_single_clips(facts, clips):
 
 def test_the_offset_is_added_to_each_exemplar_and_the_votes_are_averaged(facts, pairs):
     model = pose_guided.build(facts, dim=8, layers=1, readout="token").eval()
-    torch.nn.init.zeros_(model.head[-1].weight)
-    torch.nn.init.constant_(model.head[-1].bias, 0.5)
+    torch.nn.init.zeros_(model.head[1][-1].weight)
+    torch.nn.init.constant_(model.head[1][-1].bias, 0.5)
     known = pairs.exemplar.target
     expected = torch.stack([known[0], known[1:3].mean(), known[3]]) + 0.5
     assert torch.allclose(model.predict(pairs), expected)
@@ -46,8 +46,8 @@ def test_the_offset_is_added_to_each_exemplar_and_the_votes_are_averaged(facts, 
 def test_both_directions_compare_each_pair_twice(facts, pairs):
     torch.manual_seed(0)
     model = pose_guided.build(facts, dim=8, layers=1, dropout=0.0)
-    torch.nn.init.zeros_(model.head[-1].weight)
-    torch.nn.init.constant_(model.head[-1].bias, 0.5)
+    torch.nn.init.zeros_(model.head[1][-1].weight)
+    torch.nn.init.constant_(model.head[1][-1].bias, 0.5)
     target = pairs.queries().target - pairs.exemplar.target
     expected = torch.cat([0.5 - target, 0.5 + target]).square().mean()
     assert model.loss(pairs)["offset"].item() == pytest.approx(expected.item())
