@@ -6,7 +6,7 @@ the report states it (the `*_as_published` rows of `experiments/pose_guided.yaml
 with cross-attention alone the appended token never sees the query, and its gradient to the query is exactly zero.
 
 The defaults are how we would build it today. What each change bought, as the share of the way from `no_video` to the
-ceiling that is closed: rho, out of fold, 400 dives of data seed 11. About 35 settings were compared on the test folds of
+ceiling that is closed: rho, out of fold, 400 dives of data seed 11. Some 35 settings were compared on the test folds of
 that seed, so these figures flatter the choice; the default run has other dives and is the fair one. Two training seeds
 of one row lie up to 0.08 apart: differences below that are not evidence.
 
