@@ -8,7 +8,7 @@ export PATH := $(BIN):$(PATH)
 .PHONY: tables test lint schema clean
 
 tables: .venv/installed
-	snakemake --cores $(CORES) results/tables.csv
+	snakemake --cores $(CORES)  # results/tables.csv, stage quality and pictures
 
 test: .venv/installed lint
 	python -m pytest -p no:cacheprovider
