@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -208,3 +209,48 @@ def test_a_store_of_another_version_is_named(again):
     )
     assert answer.returncode != 0
     assert answer.stderr == f"error: {path}: a store of format 0, expected 1; delete it to make it again\n"
+
+
+OWN = """
+make_tables: [own]
+bootstrap: 100
+datasets:
+  own:
+    use: custom
+    csv: own.csv
+    starts_at: {starts_at}
+    shards: 2
+    protocols: {{k_fold: {{folds: 2}}}}
+features:
+  own: {features}
+systems:
+  feature_forest:
+    own: {{features: own, trees: 20}}
+tables:
+  own: {{datasets: [own], protocol: k_fold, rows: [feature_forest.own], floor: train_mean.default, ceiling: null}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("starts_at", "features", "array", "shape"),
+    [
+        ("features", "{use: precomputed}", "features", (9, 5)),
+        ("keypoints", "{use: body_motion}", "keypoints", (33, 17, 3)),
+    ],
+)
+def test_own_files_enter_where_they_fit(tmp_path, starts_at, features, array, shape):
+    folder = clone(tmp_path / "own")
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(12):
+        values = rng.uniform(0.5, 1.0, shape) + (i if starts_at == "features" else 0)
+        facts = {"keypoint_set": np.array("coco_17"), "fps": np.array(25.0)} if starts_at == "keypoints" else {}
+        np.savez(folder / f"v{i}.npz", **{array: values.astype(np.float32)}, **facts)
+        rows.append({"video_id": f"v{i}", "path": f"v{i}.npz", "score": 40 + 3.5 * i, "difficulty": 3.0})
+    pd.DataFrame(rows).to_csv(folder / "own.csv", index=False)
+    (folder / "own.yaml").write_text(OWN.format(starts_at=starts_at, features=features))
+    good(snakemake(folder, TABLES, configfile="own.yaml"))
+    table = pd.read_csv(folder / TABLES).set_index(["system", "metric"])
+    assert table.loc[("feature_forest", "med"), "n_test"] == 12
+    if starts_at == "features":  # the features are the score, and noise
+        assert table.loc[("feature_forest", "spearman_rho"), "value"] > 0.8

@@ -33,7 +33,7 @@ wildcard_constraints:
 
 # A cluster is asked for the device a rule wants. Here, a device that is not there must not keep two jobs from running
 # side by side: the default profile admits one GPU job at a time.
-GPU = int(workflow.non_local_exec or any(Path("/dev").glob("nvidia[0-9]*")))
+GPU = int(workflow.non_local_exec or any(Path(os.sep, "dev").glob("nvidia[0-9]*")))
 
 
 def as_json(options):
@@ -124,3 +124,169 @@ def adapter_options(dataset):
     if is_simulated(dataset):
         return {"folders": [f"results/videos/{dataset}/{shard}" for shard in shards(dataset)]}
     return SETTINGS.datasets[dataset].options
+
+
+# Features: what they are made from.
+
+
+def feature_inputs(wildcards):
+    block = SETTINGS.features[wildcards.feature_set]
+    detector, estimator = block.detector or "given", block.estimator or "given"
+    if source_of(wildcards.feature_set) == "keypoints":
+        return dict(keypoints=f"results/keypoints/{{dataset}}/{detector}.{estimator}/{{shard}}.h5")
+    if source_of(wildcards.feature_set) == "frames":
+        return dict(
+            frames="results/frames/{dataset}/{shard}.h5",
+            boxes=f"results/boxes/{{dataset}}/{detector}/{{shard}}.h5",
+        )
+    return dict(samples="results/samples/{dataset}/{shard}.parquet")
+
+
+FROM_FILES = "|".join(name for name in SETTINGS.features if source_of(name) == "files") or "none"
+
+
+# Draws, training and prediction.
+
+
+def variant_of(wildcards):
+    return SETTINGS.variant(row_of(wildcards))
+
+
+def feature_stores(wildcards, dataset=None):
+    features, dataset = variant_of(wildcards).features, dataset or wildcards.dataset
+    return expand(store_of_features(features), dataset=dataset, shard=shards(dataset)) if features else []
+
+
+def truth_stores(wildcards, dataset):
+    known = "truth" in needs(wildcards.system) and is_simulated(dataset)
+    return expand("results/truth/{dataset}/{shard}.h5", dataset=dataset, shard=shards(dataset)) if known else []
+
+
+def stored_draws(wildcards, dataset=None, protocol=None):
+    """Only what is trained step by step has draws; a classic is fitted on the whole training part."""
+    if "draws" not in needs(wildcards.system):
+        return []
+    place = f"{dataset or wildcards.dataset}.{protocol or wildcards.protocol}"
+    return [f"results/pairs/{row_of(wildcards)}/{place}/seed{wildcards.seed}.parquet"]
+
+
+def draw_options(wildcards):
+    block = variant_of(wildcards)
+    choose = block.exemplars.choose if block.exemplars else "none"
+    votes = block.exemplars.n_exemplars if block.exemplars else 1
+    return (
+        f"--exemplars {choose} --n-exemplars {votes} --steps {block.training.steps}"
+        f" --batch {block.training.batch} --seed {SETTINGS.seed + int(wildcards.seed)}"
+    )
+
+
+def run_options(wildcards, dataset=None):
+    block = variant_of(wildcards)
+    return (
+        f"--system {wildcards.system} --target {block.target} --selection {block.selection}"
+        f" --control {block.control} --adapter {plugin('datasets', dataset or wildcards.dataset)}"
+    )
+
+
+def evaluated():
+    """Every data set and protocol that a table which is made asks for."""
+    asked = [
+        (dataset, SETTINGS.tables[t].protocol) for t in SETTINGS.make_tables for dataset in SETTINGS.tables[t].datasets
+    ]
+    return list(dict.fromkeys(asked))
+
+
+def folds_of(dataset, protocol):
+    return range(SETTINGS.datasets[dataset].protocols[protocol].folds)
+
+
+def of_folds(dataset, protocol, *names):
+    """Files of a run in the folders of all folds."""
+    folder = f"results/runs/{{system}}.{{variant}}/{dataset}.{protocol}"
+    return [f"{folder}/fold{fold}.seed{{seed}}/{name}" for fold in folds_of(dataset, protocol) for name in names]
+
+
+# Scores, failures and stage quality.
+
+
+def table_runs(table):
+    """Predictions of every row of a table on every one of its data sets, all folds and seeds."""
+    block = SETTINGS.tables[table]
+    return [
+        f"{run}/predictions.parquet"
+        for dataset in block.datasets
+        for row in rows_of(table)
+        for run in runs(dataset, block.protocol, row)
+    ]
+
+
+def final_stores(dataset):
+    """The last stores of a data set that the tables read: they carry every failure on the way."""
+    rows = {
+        row for table in SETTINGS.make_tables if dataset in SETTINGS.tables[table].datasets for row in rows_of(table)
+    }
+    used = [SETTINGS.variant(row).features for row in rows]
+    return [
+        store_of_features(features).format(dataset=dataset, shard=shard)
+        for features in sorted(set(filter(None, used)))
+        for shard in shards(dataset)
+    ]
+
+
+def table_block(table):
+    return SETTINGS.tables[table].model_dump(exclude={"published"})
+
+
+def this_command():
+    """What a user types to make the tables again; --configfile takes all words after it, so it comes last."""
+    laid_over = [os.path.relpath(path) for path in workflow.configfiles]
+    over = " ".join(path for path in laid_over if path != "config.yaml")
+    return "snakemake --cores 8 results/tables.csv" + (f" --configfile {over}" if over else "")
+
+
+def quality_files():
+    """Stage quality against truth, for the data sets of the tables that know it."""
+    blocks = {name: block for name, block in SETTINGS.quality.items() if name in used_datasets() and is_simulated(name)}
+    faults = [f"results/quality/{name}.faults.csv" for name, block in blocks.items() if block.faults]
+    return [*(f"results/quality/{name}.csv" for name in blocks), *faults]
+
+
+# What there is to look at.
+
+
+def filmed(dataset):
+    """The row whose score is written on the films of a data set, as wildcards: the first network of a table."""
+    for table in SETTINGS.make_tables:
+        block = SETTINGS.tables[table]
+        for row in block.rows if dataset in block.datasets else []:
+            system, variant = row.split(".")
+            if "draws" in needs(system):
+                seed = SETTINGS.variant(row).seeds[0]
+                names = dict(system=system, variant=variant, dataset=dataset, protocol=block.protocol, seed=seed)
+                return SimpleNamespace(**names)
+    return None
+
+
+def film_inputs(wildcards):
+    """The row's predictions, and what the score so far is predicted from."""
+    row = filmed(wildcards.dataset)
+    if row is None:
+        return {}
+    return dict(
+        predictions=[path.format(**vars(row)) for path in of_folds(row.dataset, row.protocol, "predictions.parquet")],
+        features=feature_stores(row),
+        draws=stored_draws(row),
+    )
+
+
+def has_pictures(dataset):
+    return SETTINGS.datasets[dataset].starts_at == "videos"
+
+
+def picture_files():
+    """Everything there is to look at for the tables that are made."""
+    plots = [f"results/plots/{table}/training.png" for table in SETTINGS.make_tables]
+    looked = SETTINGS.look.overlays and SETTINGS.look.keypoints
+    films = [f"results/plots/films/{dataset}" for dataset in used_datasets() if looked and has_pictures(dataset)]
+    sheets = [f"results/plots/sheets/{dataset}.png" for dataset in used_datasets() if has_pictures(dataset)]
+    return [*plots, *films, *sheets]

@@ -1,48 +1,6 @@
 # Scores with intervals, the tables, stage quality against truth, and what was left out.
 
 
-def table_runs(table):
-    """Predictions of every row of a table on every one of its data sets, all folds and seeds."""
-    block = SETTINGS.tables[table]
-    return [
-        f"{run}/predictions.parquet"
-        for dataset in block.datasets
-        for row in rows_of(table)
-        for run in runs(dataset, block.protocol, row)
-    ]
-
-
-def final_stores(dataset):
-    """The last stores of a data set that the tables read: they carry every failure on the way."""
-    rows = {
-        row for table in SETTINGS.make_tables if dataset in SETTINGS.tables[table].datasets for row in rows_of(table)
-    }
-    used = [SETTINGS.variant(row).features for row in rows]
-    return [
-        store_of_features(features).format(dataset=dataset, shard=shard)
-        for features in sorted(set(filter(None, used)))
-        for shard in shards(dataset)
-    ]
-
-
-def table_block(table):
-    return SETTINGS.tables[table].model_dump(exclude={"published"})
-
-
-def this_command():
-    """What a user types to make the tables again; --configfile takes all words after it, so it comes last."""
-    laid_over = [os.path.relpath(path) for path in workflow.configfiles]
-    over = " ".join(path for path in laid_over if path != "config.yaml")
-    return "snakemake --cores 8 results/tables.csv" + (f" --configfile {over}" if over else "")
-
-
-def quality_files():
-    """Stage quality against truth, for the data sets of the tables that know it."""
-    blocks = {name: block for name, block in SETTINGS.quality.items() if name in used_datasets() and is_simulated(name)}
-    faults = [f"results/quality/{name}.faults.csv" for name, block in blocks.items() if block.faults]
-    return [*(f"results/quality/{name}.csv" for name in blocks), *faults]
-
-
 rule collect_failures:
     input:
         lambda wildcards: [store for dataset in used_datasets() for store in final_stores(dataset)],

@@ -1,22 +1,6 @@
 # One feature sequence a video, from keypoints, from the athlete's pictures, or from files.
 
 
-def feature_inputs(wildcards):
-    block = SETTINGS.features[wildcards.feature_set]
-    detector, estimator = block.detector or "given", block.estimator or "given"
-    if source_of(wildcards.feature_set) == "keypoints":
-        return dict(keypoints=f"results/keypoints/{{dataset}}/{detector}.{estimator}/{{shard}}.h5")
-    if source_of(wildcards.feature_set) == "frames":
-        return dict(
-            frames="results/frames/{dataset}/{shard}.h5",
-            boxes=f"results/boxes/{{dataset}}/{detector}/{{shard}}.h5",
-        )
-    return dict(samples="results/samples/{dataset}/{shard}.parquet")
-
-
-FROM_FILES = "|".join(name for name in SETTINGS.features if source_of(name) == "files") or "none"
-
-
 rule extract_features:
     input:
         unpack(feature_inputs),

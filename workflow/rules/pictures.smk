@@ -1,44 +1,6 @@
 # To look at: plots of a table, a contact sheet of its videos, overlay films.
 
 
-def filmed(dataset):
-    """The row whose score is written on the films of a data set, as wildcards: the first network of a table."""
-    for table in SETTINGS.make_tables:
-        block = SETTINGS.tables[table]
-        for row in block.rows if dataset in block.datasets else []:
-            system, variant = row.split(".")
-            if "draws" in needs(system):
-                seed = SETTINGS.variant(row).seeds[0]
-                names = dict(system=system, variant=variant, dataset=dataset, protocol=block.protocol, seed=seed)
-                return SimpleNamespace(**names)
-    return None
-
-
-def film_inputs(wildcards):
-    """The row's predictions, and what the score so far is predicted from."""
-    row = filmed(wildcards.dataset)
-    if row is None:
-        return {}
-    return dict(
-        predictions=[path.format(**vars(row)) for path in of_folds(row.dataset, row.protocol, "predictions.parquet")],
-        features=feature_stores(row),
-        draws=stored_draws(row),
-    )
-
-
-def has_pictures(dataset):
-    return SETTINGS.datasets[dataset].starts_at == "videos"
-
-
-def picture_files():
-    """Everything there is to look at for the tables that are made."""
-    plots = [f"results/plots/{table}/training.png" for table in SETTINGS.make_tables]
-    looked = SETTINGS.look.overlays and SETTINGS.look.keypoints
-    films = [f"results/plots/films/{dataset}" for dataset in used_datasets() if looked and has_pictures(dataset)]
-    sheets = [f"results/plots/sheets/{dataset}.png" for dataset in used_datasets() if has_pictures(dataset)]
-    return [*plots, *films, *sheets]
-
-
 for table in SETTINGS.make_tables:
 
     rule:
@@ -70,7 +32,7 @@ for table in SETTINGS.make_tables:
         params:
             name=table,
             table=as_json(table_block(table)),
-            out=f"results/plots/{table}",
+            out=lambda wildcards, output: Path(output.training).parent,
             version=stage_version("plot"),
         shell:
             "python -m aqa_pipeline.stages.plot {input.predictions} {input.scores} {input.tables} {params.out}"

@@ -1,64 +1,6 @@
 # Draws, training and prediction, one run a fold and seed.
 
 
-def variant_of(wildcards):
-    return SETTINGS.variant(row_of(wildcards))
-
-
-def feature_stores(wildcards, dataset=None):
-    features, dataset = variant_of(wildcards).features, dataset or wildcards.dataset
-    return expand(store_of_features(features), dataset=dataset, shard=shards(dataset)) if features else []
-
-
-def truth_stores(wildcards, dataset):
-    known = "truth" in needs(wildcards.system) and is_simulated(dataset)
-    return expand("results/truth/{dataset}/{shard}.h5", dataset=dataset, shard=shards(dataset)) if known else []
-
-
-def stored_draws(wildcards, dataset=None, protocol=None):
-    """Only what is trained step by step has draws; a classic is fitted on the whole training part."""
-    if "draws" not in needs(wildcards.system):
-        return []
-    place = f"{dataset or wildcards.dataset}.{protocol or wildcards.protocol}"
-    return [f"results/pairs/{row_of(wildcards)}/{place}/seed{wildcards.seed}.parquet"]
-
-
-def draw_options(wildcards):
-    block = variant_of(wildcards)
-    choose = block.exemplars.choose if block.exemplars else "none"
-    votes = block.exemplars.n_exemplars if block.exemplars else 1
-    return (
-        f"--exemplars {choose} --n-exemplars {votes} --steps {block.training.steps}"
-        f" --batch {block.training.batch} --seed {SETTINGS.seed + int(wildcards.seed)}"
-    )
-
-
-def run_options(wildcards, dataset=None):
-    block = variant_of(wildcards)
-    return (
-        f"--system {wildcards.system} --target {block.target} --selection {block.selection}"
-        f" --control {block.control} --adapter {plugin('datasets', dataset or wildcards.dataset)}"
-    )
-
-
-def evaluated():
-    """Every data set and protocol that a table which is made asks for."""
-    asked = [
-        (dataset, SETTINGS.tables[t].protocol) for t in SETTINGS.make_tables for dataset in SETTINGS.tables[t].datasets
-    ]
-    return list(dict.fromkeys(asked))
-
-
-def folds_of(dataset, protocol):
-    return range(SETTINGS.datasets[dataset].protocols[protocol].folds)
-
-
-def of_folds(dataset, protocol, *names):
-    """Files of a run in the folders of all folds."""
-    folder = f"results/runs/{{system}}.{{variant}}/{dataset}.{protocol}"
-    return [f"{folder}/fold{fold}.seed{{seed}}/{name}" for fold in folds_of(dataset, protocol) for name in names]
-
-
 rule draw_pairs:
     input:
         samples="results/samples/{dataset}.parquet",

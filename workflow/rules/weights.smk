@@ -27,7 +27,7 @@ rule train_detector:
         runtime=120,
         gpu=0,
     params:
-        truth=f"results/truth/{TRAINED_ON}",
+        truth=lambda wildcards, input: Path(input.truth[0]).parent,
         version=stage_version("train_detector"),
     shell:
         "python -m aqa_pipeline.stages.train_detector {output} {input.frames} {params.truth}"
@@ -53,7 +53,7 @@ rule train_estimator:
         runtime=120,
         gpu=0,
     params:
-        truth=f"results/truth/{TRAINED_ON}",
+        truth=lambda wildcards, input: Path(input.truth[0]).parent,
         options=lambda wildcards, input: as_json({"start": str(input.start)} if input.start else {}),
         steps=lambda wildcards, input: 2000 if input.start else 5000,
         version=stage_version("train_estimator"),
