@@ -37,7 +37,7 @@ def make_videos(folder: Path) -> list[Path]:
     """A few simulated dives as mp4 files."""
     from aqa_pipeline.stages.simulate import simulate
 
-    simulate(folder / "videos", folder / "truth.h5", shard="0000", shards=1, options={"seed": 77, "n_dives": DIVES})
+    simulate(folder / "videos", folder / "truth.h5", options={"seed": 77, "n_dives": DIVES})
     return sorted((folder / "videos").glob("*.mp4"))
 
 
