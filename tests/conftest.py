@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -35,3 +36,20 @@ def video(tmp_path: Path):
         return path
 
     return make
+
+
+@pytest.fixture
+def release(tmp_path: Path):
+    """Writes a tiny data set as its authors would have released it; gives its folder. See `tests/releases/`."""
+
+    def write(name: str, folder: Path | None = None, **options) -> Path:
+        path = Path(__file__).parent / "releases" / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(f"releases_{name}", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        root = folder or tmp_path / name
+        root.mkdir(parents=True, exist_ok=True)
+        module.write(root, **options)
+        return root
+
+    return write

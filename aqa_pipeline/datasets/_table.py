@@ -13,7 +13,7 @@ from aqa_pipeline.errors import InputError, nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-_TEXT = ("video_id", "path", "action_type", "group", "part")
+_TEXT = ("video_id", "path", "action_type", "group", "part", "event", "subject", "broadcast", "identity", "masks")
 _NUMBERS = ("fps", "difficulty", "score")
 _COUNTS = ("first_frame", "last_frame", "fold")
 
