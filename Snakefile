@@ -20,6 +20,9 @@ include: "workflow/rules/pictures.smk"
 include: "workflow/rules/weights.smk"
 
 
+say_what_is_absent()
+
+
 localrules:
     all,
     embedded_weights,

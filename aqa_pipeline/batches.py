@@ -46,13 +46,14 @@ class Clips:
     action_type: Tensor  # (B,) number in Facts.action_types, -1 where the training part has no such type
     sub_action: Tensor | None = None  # (B, T) number in Facts.sub_actions, or NO_LABEL
     judge_scores: Tensor | None = None  # (B, J) NaN where unknown
+    transitions: Tensor | None = None  # (B, 2) on the 96 sampled frames, NaN where unknown or not to be known
     masks: Mapping[str, Tensor] = field(default_factory=dict)  # name -> (B, T, H, W), or (B, T) for valid frames
 
     def __len__(self) -> int:
         return len(self.video_ids)
 
     def _each(self, change: Any) -> Clips:
-        tensors = ("target", "difficulty", "action_type", "sub_action", "judge_scores")
+        tensors = ("target", "difficulty", "action_type", "sub_action", "judge_scores", "transitions")
         present = {name: getattr(self, name) for name in tensors if getattr(self, name) is not None}
         return replace(
             self,

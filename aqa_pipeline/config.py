@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from aqa_pipeline import plugins
+from aqa_pipeline import ledger, plugins
 from aqa_pipeline.errors import InputError, nearest
 
 Name = Field(pattern=r"^[a-z0-9_]+$")
@@ -57,6 +57,7 @@ class Dataset(PluginBlock):
     max_height: int = Field(0, ge=0, description="taller frames are reduced to this height; 0 keeps them")
     min_frames: int = Field(8, ge=1, description="shorter videos are left out")
     max_failed_fraction: float = Field(0.05, ge=0, le=1, description="more videos left out than this stops the run")
+    published_as: str | None = Field(None, description="its name in the ledger; the block's own name by default")
     protocols: dict[str, Protocol] = Field(default_factory=dict)
 
 
@@ -124,17 +125,6 @@ class Variant(OptionsBlock):
     seeds: list[int] = Field([0], min_length=1)
 
 
-class Published(Strict):
-    """A figure from the literature."""
-
-    system: str
-    variant: str
-    dataset: str | None = None
-    metric: str
-    value: float
-    source: str
-
-
 class Table(Strict):
     """A table: rows of `system.variant` on data sets under one protocol."""
 
@@ -145,7 +135,7 @@ class Table(Strict):
     floor: str | None = Field("no_video.default", description="the row every other is compared with")
     ceiling: str | None = Field("judge_ceiling.default")
     mean_over_datasets: bool = False
-    published: list[Published] = []
+    published: list[str] = Field([], description="tables of the ledger, or CSV files of its form, shown beside")
 
 
 class Quality(Strict):
@@ -161,6 +151,7 @@ class Look(Strict):
 
     overlays: int = Field(3, ge=0, description="overlay films a table")
     keypoints: str | None = Field(None, description="detector.estimator drawn on them")
+    all_videos: bool = Field(False, description="pictures also of data sets whose frames no row reads")
 
 
 class Config(Strict):
@@ -224,6 +215,7 @@ class Config(Strict):
             _expect(row, self.rows(), f"tables.{name}.rows")
         for metric in table.metrics:
             _expect(metric, plugins.available("metrics"), f"tables.{name}.metrics")
+        ledger.of_tables(table.published)
 
     def _check_keypoints(self, pair: str, where: str) -> None:
         detector, _, estimator = pair.partition(".")

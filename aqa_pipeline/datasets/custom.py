@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 REQUIRED = ("video_id", "path", "score")
 OPTIONAL = ("difficulty", "action_type", "group", "fold", "part", "fps", "first_frame", "last_frame")
 
+required = True  # a list of one's own that is not there is a mistake; a released data set is merely absent
+
 compose = times_difficulty
 execution = over_difficulty
 

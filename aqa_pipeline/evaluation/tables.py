@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline import ledger
+from aqa_pipeline.errors import InputError
 from aqa_pipeline.evaluation.scoring import MEAN, rows
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ COMPARED = [
 ]
 STATUS = ("ok", "data_absent", "weights_absent", "not_run")
 
+Place = tuple[str, str, str, str]  # system, variant, data set, metric
+
 
 def table_rows(
     name: str,
@@ -36,6 +39,7 @@ def table_rows(
     command: str,
     variants: Mapping[str, Mapping[str, str]] = {},
     absent: Mapping[str, str] = {},
+    published_as: Mapping[str, str] = {},
 ) -> list[dict[str, str]]:
     """Rows of one table with `COLUMNS`, all text.
 
@@ -45,31 +49,40 @@ def table_rows(
     scored : what `scoring.score_table` made of it
     command : the command that makes these rows again
     variants : `training` and `selection` of each row "system.variant"; frozen and last by default
-    absent : why a row or a data set has no run: data_absent or weights_absent; not_run by default
+    absent : why there is no run, of a data set or of "row@dataset": data_absent or weights_absent; not_run by default
+    published_as : name of a data set in the ledger, where it is not its own
+
+    Notes
+    -----
+    A figure that stands in two sources with two values makes two rows, each of which names the other. Of a metric that
+    a row's system does not predict (transitions, or a score) there is no row.
     """
-    published = _published(name, table)
+    published = _published(name, table, published_as)
+    against = ledger.conflicts({*ledger.read(), *(figure for figures in published.values() for figure in figures)})
     known = {(r.system, r.variant, r.dataset, r.metric): r for r in scored.itertuples()}
+    scored_rows = {key[:3] for key in known}
     lines = []
-    for system, variant, dataset, metric in _places(table, published):
-        row = f"{system}.{variant}"
-        figure = known.get((system, variant, dataset, metric))
-        source = published.get((system, variant, dataset, metric))
+    for place in _places(table, published):
+        system, variant, dataset, metric = place
+        row, figure = f"{system}.{variant}", known.get(place)
+        if figure is None and place[:3] in scored_rows and place not in published:
+            continue
+        status = "ok" if figure is not None else _why_absent(row, dataset, table, absent, place[:3] in scored_rows)
         of = {"training": "frozen", "selection": "last", **variants.get(row, {})}
         if figure is None and row not in rows(table):
             of = {"training": "", "selection": ""}  # a row of the literature alone: we do not say how it was made
-        status = "ok" if figure is not None else absent.get(row, absent.get(dataset, "not_run"))
-        assert status in STATUS, status
-        lines.append(
-            {
-                **dict(table=name, dataset=dataset, protocol=table["protocol"], system=system, variant=variant),
-                **dict(training=of["training"], selection=of["selection"], metric=metric),
-                **{column: _decimal(getattr(figure, column, None)) for column in ("value", "ci_low", "ci_high")},
-                **{column: _whole(getattr(figure, column, None)) for column in ("n_test", "n_folds", "n_seeds")},
-                "published": f"{source['value']:.10g}" if source else "",
-                "published_source": source["source"] if source else "",
-                **dict(status=status, command=command),
-            }
-        )
+        for source in published.get(place, [None]):
+            lines.append(
+                {
+                    **dict(table=name, dataset=dataset, protocol=table["protocol"], system=system, variant=variant),
+                    **dict(training=of["training"], selection=of["selection"], metric=metric),
+                    **{column: _decimal(getattr(figure, column, None)) for column in ("value", "ci_low", "ci_high")},
+                    **{column: _whole(getattr(figure, column, None)) for column in ("n_test", "n_folds", "n_seeds")},
+                    "published": f"{source.value:.10g}" if source else "",
+                    "published_source": _cited(source, published[place], against) if source else "",
+                    **dict(status=status, command=command),
+                }
+            )
     return lines
 
 
@@ -100,29 +113,60 @@ def write_csv(lines: Sequence[Mapping[str, str]], columns: Sequence[str], path: 
         writer.writerows(lines)
 
 
-def _places(table: Mapping[str, Any], published: Mapping[tuple, Any]) -> list[tuple[str, str, str, str]]:
+def _datasets(table: Mapping[str, Any]) -> list[str]:
+    return [*table["datasets"], *([MEAN] if table.get("mean_over_datasets") else [])]
+
+
+def _places(table: Mapping[str, Any], published: Mapping[Place, Any]) -> list[Place]:
     """Where a figure stands: the table's own rows in their order, then rows that only the literature has."""
-    datasets = [*table["datasets"], *([MEAN] if table.get("mean_over_datasets") else [])]
-    own = [(*row.split("."), d, m) for row in rows(table) for d in datasets for m in table["metrics"]]
+    own = [(*row.split("."), d, m) for row in rows(table) for d in _datasets(table) for m in table["metrics"]]
     return list(dict.fromkeys([*own, *published]))
 
 
-def _published(name: str, table: Mapping[str, Any]) -> dict[tuple[str, str, str, str], Mapping[str, Any]]:
-    """Published figures by system, variant, data set and metric."""
-    found: dict[tuple[str, str, str, str], Mapping[str, Any]] = {}
-    datasets = [*table["datasets"], *([MEAN] if table.get("mean_over_datasets") else [])]
-    for number, figure in enumerate(table.get("published", [])):
-        where = f"tables.{name}.published.{number}"
-        dataset = figure.get("dataset") or (datasets[0] if len(datasets) == 1 else None)
-        if dataset is None:
-            raise InputError(f"{where}: no dataset, expected one of {', '.join(datasets)}")
-        if dataset not in datasets:
-            raise InputError(f"{where}.dataset: unknown '{dataset}', {nearest(dataset, datasets)}")
-        key = (figure["system"], figure["variant"], dataset, figure["metric"])
-        if key in found:
-            raise InputError(f"{where}: a second figure for {'.'.join(key[:2])} on {dataset}, {figure['metric']}")
-        found[key] = figure
+def _published(
+    name: str, table: Mapping[str, Any], published_as: Mapping[str, str]
+) -> dict[Place, list[ledger.Figure]]:
+    """Figures of the ledger by system, variant, data set and metric; those of other data sets belong elsewhere."""
+    here = {published_as.get(dataset, dataset): dataset for dataset in _datasets(table)}
+    found: dict[Place, list[ledger.Figure]] = {}
+    for published in table.get("published", []):
+        figures = ledger.of_tables([published])
+        if not any(figure.dataset in here for figure in figures):
+            known = sorted({figure.dataset for figure in figures})
+            raise InputError(
+                f"tables.{name}.published: '{published}' has figures of {', '.join(known)}, expected one of "
+                f"the table's data sets: {', '.join(here)} (datasets.NAME.published_as says which it is)"
+            )
+        for figure in figures:
+            if figure.dataset in here:
+                place = (figure.system, figure.variant, here[figure.dataset], figure.metric)
+                found.setdefault(place, []).append(figure)
     return found
+
+
+def _cited(
+    figure: ledger.Figure,
+    beside: Sequence[ledger.Figure],
+    against: Mapping[ledger.Figure, Sequence[ledger.Figure]],
+) -> str:
+    """The source, with what a reader must know to trust the figure."""
+    of_setting = "" if len({other.setting for other in beside}) == 1 else figure.setting
+    others = sorted({f"{other.printed} in {other.source}" for other in against.get(figure, [])})
+    conflict = f"conflicts with {', '.join(others)}" if others else ""
+    evidence = {"read": "", "secondary": "secondary source", "log": "training log", "recalled": "not read again"}
+    facts = [evidence[figure.evidence], of_setting, figure.note, conflict]
+    return "; ".join([figure.source, *filter(None, facts)])
+
+
+def _why_absent(row: str, dataset: str, table: Mapping[str, Any], absent: Mapping[str, str], was_run: bool) -> str:
+    """Status of a figure that there is not: of a mean, that of the first data set which has none."""
+    if was_run:
+        return "not_run"
+    of = [dataset] if dataset != MEAN else table["datasets"]
+    reasons = [absent.get(one, absent.get(f"{row}@{one}", "not_run")) for one in of]
+    status = min(reasons, key=STATUS.index)
+    assert status in STATUS, status
+    return status
 
 
 def _decimal(value: float | None) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from aqa_pipeline.errors import InputError
 from aqa_pipeline.stages import Options, command_line
 
-VERSION = 1
+VERSION = 2
 
 
 def tabulate(
@@ -18,12 +18,14 @@ def tabulate(
     tables: Options,
     variants: Options = {},
     absent: Options = {},
+    published_as: Options = {},
     command: str = "snakemake results/tables.csv",
 ) -> None:
     """Write OUT (tables.csv) and COMPARISONS (each row against floor and ceiling) from SCORES, one CSV a table.
 
     Tables maps each name to its block of the configuration, in the order of SCORES; variants a row to its training and
-    selection; absent a row or data set to the reason why it has no run.
+    selection; absent a data set, or row@dataset, to the reason why it has no run; published_as a data set to its name
+    in the ledger of published figures.
     """
     from aqa_pipeline.evaluation import scoring
     from aqa_pipeline.evaluation import tables as rows
@@ -33,7 +35,8 @@ def tabulate(
     lines, compared = [], []
     for path, (name, table) in zip(scores, tables.items(), strict=True):
         scored = scoring.read_scores(path)
-        lines += rows.table_rows(name, table, scored, command=command, variants=variants, absent=absent)
+        facts = dict(command=command, variants=variants, absent=absent, published_as=published_as)
+        lines += rows.table_rows(name, table, scored, **facts)
         compared += rows.compared_rows(name, table, scored)
     rows.write_csv(lines, rows.COLUMNS, out)
     rows.write_csv(compared, rows.COMPARED, comparisons)

@@ -5,8 +5,9 @@ which averages the exemplars' votes, and `tiny`, options that make it small enou
 `batches.Facts`.
 
 A classic offers `fit(train, facts, *, ...) -> {name: array}` on one batch with the whole training part, and
-`predict(weights, test) -> (N,)`. Weights are arrays, so that nothing is ever unpickled.
+`predict(weights, test) -> (N,)`. Weights are arrays, so that nothing is ever unpickled. One that finds the transitions
+between the steps also offers `segment(weights, test) -> (N, 2)`, positions on the 96 frames of `transitions`.
 
 `needs` says what a system reads besides the samples: "features", "draws" (it is trained by the loop, step by step),
-"exemplars", "sub_actions", "truth". A system that makes sense for one target alone names it as `target`.
+"exemplars", "sub_actions", "transitions", "truth". A system that makes sense for one target alone names it as `target`.
 """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aqa_pipeline import stores
+from aqa_pipeline import stores, transitions
 from aqa_pipeline.batches import NO_LABEL, Clips, Facts, Pairs
 from aqa_pipeline.errors import InputError, nearest
 
@@ -109,6 +109,8 @@ class Data:
         Whether inputs and targets are scaled to mean 0 and sd 1 with the statistics that `fit` took.
     memory_mb
         Prepared sequences kept in memory; those beyond are read again each time.
+    show_transitions
+        Whether batches for training hold the true transitions, for systems that predict them.
     """
 
     def __init__(
@@ -121,6 +123,7 @@ class Data:
         sampling: str = "linear",
         normalise: bool = True,
         memory_mb: int = 1000,
+        show_transitions: bool = False,
     ) -> None:
         if sampling not in SAMPLING:
             raise InputError(f"sampling: found '{sampling}', {nearest(sampling, SAMPLING)}")
@@ -128,6 +131,7 @@ class Data:
         self._row_of = {video_id: row for row, video_id in enumerate(self.samples.index)}  # faster than pandas' own
         self._difficulty = self.samples["difficulty"].to_numpy(dtype=np.float32)
         self._judge_scores = _judge_scores(self.samples["judge_scores"])
+        self._transitions = _transitions(self.samples) if show_transitions else None
         self.inputs, self.targets = inputs, targets
         self.n_frames, self.sampling, self.normalise = n_frames, sampling, normalise
         self.features_of: dict[str, str] = {}  # a control gives a video the features of another
@@ -167,6 +171,11 @@ class Data:
         number = {name: i for i, name in enumerate(facts.action_types)}
         self._action_type = np.array([number.get(name, -1) for name in self.samples["action_type"]], dtype=np.int64)
 
+    def transitions(self, video_ids: Sequence[str]) -> np.ndarray:
+        """True transitions (N, 2) of videos on the 96 sampled frames, NaN where unknown."""
+        known = _transitions(self.samples.loc[list(video_ids)])
+        return known.astype(np.float64)
+
     def scaled(self, targets: np.ndarray) -> np.ndarray:
         """Targets as the system is trained on them."""
         mean, sd = self.scales["target"]
@@ -185,7 +194,9 @@ class Data:
         rows = [self._row_of[video_id] for video_id in video_ids]
         targets = np.array([self.targets[video_id] for video_id in video_ids], dtype=np.float64)
         targets = self.scaled(targets) if show_target else np.full(len(video_ids), np.nan)
-        judges = self._judge_scores
+        judges, switches = self._judge_scores, self._transitions
+        if switches is not None:
+            switches = switches[rows] if show_target else np.full((len(rows), 2), np.nan, np.float32)
         return Clips(
             inputs={modality: torch.stack([clip[modality] for clip in prepared]) for modality in self.inputs},
             video_ids=tuple(video_ids),
@@ -194,6 +205,7 @@ class Data:
             action_type=torch.from_numpy(self._action_type[rows]),
             sub_action=torch.stack([clip["sub_action"] for clip in prepared]) if self.inputs else None,
             judge_scores=None if judges is None else torch.from_numpy(judges[rows]),
+            transitions=None if switches is None else torch.from_numpy(switches),
         )
 
     def pairs(self, queries: Sequence[str], exemplars: Sequence[str], *, show_target: bool = True) -> Pairs:
@@ -254,6 +266,18 @@ def _moments(sequences: Iterable[np.ndarray]) -> np.ndarray:
 
 def _steps(steps: Any) -> Sequence[Mapping[str, Any]]:
     return () if steps is None or np.ndim(steps) == 0 else steps
+
+
+def _transitions(samples: pd.DataFrame) -> np.ndarray:
+    """(N, 2) float32, NaN where a video has no steps, or no known length."""
+    found = np.full((len(samples), 2), np.nan, np.float32)
+    columns = zip(samples["steps"], samples["first_frame"], samples["last_frame"], strict=True)
+    for row, (steps, first, last) in enumerate(columns):
+        length = last - first + 1  # NA where either is missing
+        if isinstance(length, int | np.integer):
+            known = transitions.of_steps(steps, int(length))
+            found[row] = (np.nan, np.nan) if known is None else known
+    return found
 
 
 def _judge_scores(column: Iterable[Any]) -> np.ndarray | None:

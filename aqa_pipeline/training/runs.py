@@ -78,10 +78,12 @@ class Run:
         if self.settings.is_network:
             model = _restored(self.settings, self.data.facts, self.weights)
             return predict_draws(model, self.data, draws[draws["query"].isin(queries)], device)
-        module = plugins.load("systems", self.settings.system)
-        predicted = module.predict(self.weights, self.data.clips(queries, show_target=False))
-        predicted = self.data.unscaled(np.asarray(predicted, dtype=np.float64))
-        return pd.DataFrame(dict(video_id=queries, predicted=predicted, n_exemplars=0))
+        module, test = plugins.load("systems", self.settings.system), self.data.clips(queries, show_target=False)
+        predicted = self.data.unscaled(np.asarray(module.predict(self.weights, test), dtype=np.float64))
+        table = pd.DataFrame(dict(video_id=queries, predicted=predicted, n_exemplars=0))
+        if hasattr(module, "segment"):
+            table[["transition_1", "transition_2"]] = module.segment(self.weights, test)
+        return table
 
 
 def prepare(settings: Settings, samples: pd.DataFrame, inputs: Mapping[str, Features]) -> Data:
@@ -91,6 +93,7 @@ def prepare(settings: Settings, samples: pd.DataFrame, inputs: Mapping[str, Feat
     if settings.target == "execution":
         targets = adapter.execution(samples["score"].to_numpy(), samples["difficulty"].to_numpy())
     options = dict(settings.clips) if settings.is_network else {"normalise": False, **settings.clips}
+    options["show_transitions"] = "transitions" in (plugins.constant("systems", settings.system, "needs") or ())
     return Data(samples, inputs, dict(zip(samples["video_id"], targets, strict=True)), **options)
 
 
@@ -169,7 +172,10 @@ def predict_draws(model: Any, data: Data, draws: pd.DataFrame, device: str = "au
 
 
 def compose(run: Run, predicted: pd.DataFrame) -> pd.DataFrame:
-    """Predictions as stored: score and execution, true and predicted; execution is NaN where there is no difficulty."""
+    """Predictions as stored: score and execution, true and predicted; execution is NaN where there is no difficulty.
+
+    Of a system that finds the transitions between the steps, these as well.
+    """
     import pandas as pd
 
     adapter = plugins.load("datasets", run.settings.adapter)
@@ -179,7 +185,7 @@ def compose(run: Run, predicted: pd.DataFrame) -> pd.DataFrame:
     score = adapter.compose(value, difficulty) if by_execution else value
     execution = value if by_execution else adapter.execution(value, difficulty)
     true = rows["score"].to_numpy(dtype=float)
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "video_id": predicted["video_id"].to_numpy(),
             "fold": run.settings.fold,
@@ -191,6 +197,12 @@ def compose(run: Run, predicted: pd.DataFrame) -> pd.DataFrame:
             "n_exemplars": predicted["n_exemplars"].to_numpy(),
         }
     )
+    if "transition_1" in predicted:
+        known = run.data.transitions(predicted["video_id"])
+        for number in (1, 2):
+            table[f"true_transition_{number}"] = known[:, number - 1]
+            table[f"predicted_transition_{number}"] = predicted[f"transition_{number}"].to_numpy(dtype=float)
+    return table
 
 
 @contextlib.contextmanager

@@ -105,31 +105,60 @@ def test_the_same_bytes_whatever_the_order_of_files(runs, made_tables, tmp_path)
         assert (tmp_path / "forth" / name).read_bytes() == (tmp_path / "back" / name).read_bytes()
 
 
-def test_published_figures_join_and_stand_alone(runs, made_tables):
-    published = [
-        dict(system="forest", variant="small", dataset=None, metric="med", value=7.78, source="Table 2"),
-        dict(
-            system="c3d_svr", variant="seed_002", dataset="dives", metric="spearman_rho", value=0.78, source="Table 2"
-        ),
-    ]
+LEDGER = """table,system,variant,dataset,setting,metric,value,printed,source,evidence,note
+one,forest,small,dives,300/70,med,7.78,7.78,Table 2,read,
+one,c3d_svr,default,dives,300/70,spearman_rho,0.78,0.78,Table 2,recalled,
+one,c3d_svr,default,vaults,300/70,spearman_rho,0.66,0.66,Table 2,read,
+two,forest,small,dives,300/70,med,7.1,7.1,Table 3,secondary,last fragment
+"""
+
+
+@pytest.fixture
+def figures(tmp_path):
+    (tmp_path / "ledger.csv").write_text(LEDGER)
+    return [str(tmp_path / "ledger.csv")]
+
+
+def test_published_figures_join_and_stand_alone(runs, made_tables, figures):
     rows = ["no_video.default", "forest.small", "usdl.default"]
     paths = [path for row in ("no_video.default", "forest.small") for path in runs(row)]
     lines, _ = made_tables(
         paths,
-        {**TABLE, "rows": rows, "published": published},
+        {**TABLE, "rows": rows, "published": figures},
         variants={"forest.small": {"training": "end_to_end", "selection": "test"}},
-        absent={"judge_ceiling.default": "data_absent"},
+        absent={"judge_ceiling.default@dives": "weights_absent"},
     )
     by = {(x["system"], x["metric"]): x for x in lines}
-    assert (by["forest", "med"]["published"], by["forest", "med"]["published_source"]) == ("7.78", "Table 2")
+    twice = [x for x in lines if (x["system"], x["metric"]) == ("forest", "med")]
+    assert [(x["published"], x["published_source"]) for x in twice] == [
+        ("7.78", "Table 2; conflicts with 7.1 in Table 3"),
+        ("7.1", "Table 3; secondary source; last fragment; conflicts with 7.78 in Table 2"),
+    ]
+    assert twice[0]["value"] == twice[1]["value"] != ""
     assert (by["forest", "med"]["training"], by["forest", "med"]["selection"]) == ("end_to_end", "test")
     assert by["no_video", "med"]["training"] == "frozen"
     alone = by["c3d_svr", "spearman_rho"]
     assert (alone["published"], alone["status"], alone["value"], alone["n_test"]) == ("0.78", "not_run", "", "")
+    assert alone["published_source"] == "Table 2; not read again"
     assert alone["training"] == ""
     assert by["usdl", "med"]["status"] == "not_run"
-    assert by["judge_ceiling", "med"]["status"] == "data_absent"
-    assert len(lines) == 2 * 4 + 1
+    assert by["judge_ceiling", "med"]["status"] == "weights_absent"
+    assert len(lines) == 2 * 4 + 1 + 1
+
+
+def test_without_the_data_every_row_is_there_and_says_so(made_tables, figures):
+    lines, compared = made_tables([], {**TABLE, "published": figures}, absent={"dives": "data_absent"})
+    assert {x["status"] for x in lines} == {"data_absent"}
+    assert {x["system"] for x in lines} == {"no_video", "forest", "judge_ceiling", "c3d_svr"}
+    assert compared == []
+
+
+def test_a_data_set_may_bear_another_name_in_the_ledger(made_tables, figures):
+    table = {**TABLE, "datasets": ["jumps"], "published": figures}
+    lines, _ = made_tables([], table, published_as={"jumps": "vaults"})
+    assert [x["published"] for x in lines if x["system"] == "c3d_svr"] == ["0.66"]
+    with pytest.raises(InputError, match=r"has figures of dives, vaults, expected one of the table's data sets: jumps"):
+        made_tables([], table)
 
 
 def test_several_data_sets_get_a_mean_row(runs, made_tables):
@@ -176,19 +205,6 @@ def test_a_training_mean_has_errors_and_no_rank(runs, made_tables):
     assert (by["forest", "spearman_rho"]["value"], by["forest", "spearman_rho"]["ci_low"]) == ("", "")
     assert by["forest", "spearman_rho"]["status"] == "ok"
     assert float(by["forest", "med"]["value"]) > 0
-
-
-@pytest.mark.parametrize(
-    ("published", "message"),
-    [
-        (dict(dataset="dive"), r"tables.main.published.0.dataset: unknown 'dive', did you mean 'dives'"),
-        (dict(dataset=None), r"tables.main.published.0: no dataset, expected one of dives, vaults"),
-    ],
-)
-def test_published_figures_without_a_place_are_named(runs, made_tables, published, message):
-    figure = dict(system="x", variant="y", metric="med", value=1.0, source="z", **published)
-    with pytest.raises(InputError, match=message):
-        made_tables(runs("forest.small"), {**TABLE, "datasets": ["dives", "vaults"], "published": [figure]})
 
 
 def test_paths_that_name_no_run_are_refused(tmp_path):

@@ -22,6 +22,7 @@ def make_clips(count: int, seed: int = 0) -> Clips:
         action_type=torch.arange(count) % 2,
         sub_action=labels,
         judge_scores=torch.full((count, J), 7.0) + torch.randn(count, J, generator=generator),
+        transitions=torch.tensor([30.0, 60.0]) + torch.arange(count)[:, None],
     )
 
 

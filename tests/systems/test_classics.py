@@ -6,7 +6,15 @@ from sklearn.svm import SVR
 
 from aqa_pipeline.batches import Clips, Facts
 from aqa_pipeline.errors import InputError
-from aqa_pipeline.systems import feature_forest, feature_ridge, feature_svr, judge_ceiling, no_video, train_mean
+from aqa_pipeline.systems import (
+    constant_transitions,
+    feature_forest,
+    feature_ridge,
+    feature_svr,
+    judge_ceiling,
+    no_video,
+    train_mean,
+)
 from aqa_pipeline.systems._pooled import pooled
 
 N, T, D = 40, 6, 4
@@ -121,5 +129,19 @@ def test_otherwise_it_is_one_judge_brought_to_the_scale_of_the_target():
     assert (drawn[0] == drawn[1]).all()
     assert (drawn[0] != drawn[2]).any()
     assert set(drawn[0]) == {0.0, 10.0}
-    with pytest.raises(InputError, match="no truth and no judge_scores"):
-        judge_ceiling.fit(clips(inputs={}), FACTS)
+
+
+def test_without_judges_there_is_no_ceiling(caplog):
+    weights = judge_ceiling.fit(clips(inputs={}), FACTS)
+    assert np.isnan(judge_ceiling.predict(weights, clips(inputs={}))).all()
+    assert "no truth and no judge_scores" in caplog.text
+
+
+def test_transitions_of_the_training_part_are_said_to_everyone():
+    nan = float("nan")
+    train = clips(3, transitions=torch.tensor([[20.0, 60.0], [31.0, 63.0], [nan, nan]]))
+    weights = constant_transitions.fit(train, FACTS)
+    assert constant_transitions.segment(weights, clips(2)).tolist() == [[26, 62], [26, 62]]  # 25.5 and 61.5, to even
+    assert np.isnan(constant_transitions.predict(weights, clips(2))).all()
+    unknown = constant_transitions.fit(clips(1, transitions=torch.tensor([[nan, nan]])), FACTS)
+    assert np.isnan(constant_transitions.segment(unknown, clips(2))).all()

@@ -10,7 +10,7 @@ NETWORKS = [
     name for name in plugins.available("systems") if "draws" in (plugins.constant("systems", name, "needs") or ())
 ]
 CLASSICS = [name for name in plugins.available("systems") if name not in NETWORKS]
-KNOWN_NEEDS = {"features", "draws", "exemplars", "sub_actions", "truth"}
+KNOWN_NEEDS = {"features", "draws", "exemplars", "sub_actions", "transitions", "truth"}
 
 
 @pytest.mark.parametrize("name", plugins.available("systems"))
@@ -53,6 +53,9 @@ def test_weights_are_finite_arrays_and_predictions_numbers(name, facts, clips):
     assert all(isinstance(value, np.ndarray) and value.dtype != object for value in weights.values())
     predicted = module.predict(weights, clips)
     assert predicted.shape == (len(clips),)
+    if hasattr(module, "segment"):
+        assert module.segment(weights, clips).shape == (len(clips), 2)
+        predicted = module.segment(weights, clips)
     assert np.isfinite(predicted).all()
 
 

@@ -7,14 +7,19 @@ from types import SimpleNamespace
 
 sys.path.insert(0, workflow.basedir)  # the package beside this file, also when it is not installed
 
+from snakemake.logging import logger
+
 from aqa_pipeline import config as settings_module
-from aqa_pipeline import plugins
+from aqa_pipeline import ledger, plugins
+from aqa_pipeline.availability import Availability
 from aqa_pipeline.errors import InputError
 
 try:
     SETTINGS = settings_module.check(config)
 except InputError as error:
     raise WorkflowError(str(error)) from None
+
+AVAILABLE = Availability(SETTINGS)
 
 
 wildcard_constraints:
@@ -60,9 +65,7 @@ def shards(dataset):
     return [f"{shard:04d}" for shard in range(SETTINGS.datasets[dataset].shards)]
 
 
-def is_simulated(dataset):
-    return plugins.constant("datasets", plugin("datasets", dataset), "simulated_by") is not None
-
+is_simulated = AVAILABLE.is_simulated
 
 SIMULATED = "|".join(name for name in SETTINGS.datasets if is_simulated(name)) or "none"
 
@@ -107,14 +110,24 @@ def rows_of(table):
     return list(dict.fromkeys([*filter(None, (block.floor, block.ceiling)), *block.rows]))
 
 
+def datasets_of(table):
+    """Data sets of a table that are at hand."""
+    return [dataset for dataset in SETTINGS.tables[table].datasets if AVAILABLE.is_present(dataset)]
+
+
 def used_datasets():
-    """Data sets of the tables that are made, each once, in order."""
-    return list(dict.fromkeys(dataset for table in SETTINGS.make_tables for dataset in SETTINGS.tables[table].datasets))
+    """Data sets of the tables that are made, as far as they are at hand; each once, in order."""
+    return list(dict.fromkeys(dataset for table in SETTINGS.make_tables for dataset in datasets_of(table)))
+
+
+def rows_that_run(table, dataset):
+    """Rows of a table that can be made on a data set here."""
+    return [row for row in rows_of(table) if AVAILABLE.status(row, dataset) == "ok"]
 
 
 def annotation_files(dataset):
     """Files that the samples of a data set are read from, as far as they are there before the run."""
-    if is_simulated(dataset):
+    if is_simulated(dataset) or not AVAILABLE.is_present(dataset):
         return []
     return plugins.load("datasets", plugin("datasets", dataset)).annotation_files(**SETTINGS.datasets[dataset].options)
 
@@ -189,10 +202,8 @@ def run_options(wildcards, dataset=None):
 
 
 def evaluated():
-    """Every data set and protocol that a table which is made asks for."""
-    asked = [
-        (dataset, SETTINGS.tables[t].protocol) for t in SETTINGS.make_tables for dataset in SETTINGS.tables[t].datasets
-    ]
+    """Every data set at hand and protocol that a table which is made asks for."""
+    asked = [(dataset, SETTINGS.tables[t].protocol) for t in SETTINGS.make_tables for dataset in datasets_of(t)]
     return list(dict.fromkeys(asked))
 
 
@@ -210,30 +221,52 @@ def of_folds(dataset, protocol, *names):
 
 
 def table_runs(table):
-    """Predictions of every row of a table on every one of its data sets, all folds and seeds."""
-    block = SETTINGS.tables[table]
+    """Predictions of every row of a table that can be made, on every one of its data sets, all folds and seeds."""
     return [
         f"{run}/predictions.parquet"
-        for dataset in block.datasets
-        for row in rows_of(table)
-        for run in runs(dataset, block.protocol, row)
+        for dataset in datasets_of(table)
+        for row in rows_that_run(table, dataset)
+        for run in runs(dataset, SETTINGS.tables[table].protocol, row)
     ]
 
 
 def final_stores(dataset):
     """The last stores of a data set that the tables read: they carry every failure on the way."""
-    rows = {
-        row for table in SETTINGS.make_tables if dataset in SETTINGS.tables[table].datasets for row in rows_of(table)
-    }
-    used = [SETTINGS.variant(row).features for row in rows]
     return [
         store_of_features(features).format(dataset=dataset, shard=shard)
-        for features in sorted(set(filter(None, used)))
+        for features in sorted(features_read(dataset))
         for shard in shards(dataset)
     ]
 
 
+def features_read(dataset):
+    """Feature sets that the tables read of a data set."""
+    tables = [table for table in SETTINGS.make_tables if dataset in datasets_of(table)]
+    return {SETTINGS.variant(row).features for table in tables for row in rows_that_run(table, dataset)} - {None}
+
+
+def unavailable():
+    """For the tables: what has no run here, and why."""
+    asked = {dataset for table in SETTINGS.make_tables for dataset in SETTINGS.tables[table].datasets}
+    return {place: reason for dataset in sorted(asked) for place, reason in AVAILABLE.reasons(dataset).items()}
+
+
+def ledgers():
+    """Files with the published figures that stand beside ours."""
+    own = {name for t in SETTINGS.make_tables for name in SETTINGS.tables[t].published if name.endswith(".csv")}
+    return [ledger.FIGURES, *sorted(own)]
+
+
+def say_what_is_absent():
+    """One line a data set that the tables ask for and that is not there."""
+    for dataset in sorted({d for table in SETTINGS.make_tables for d in SETTINGS.tables[table].datasets}):
+        if not AVAILABLE.is_present(dataset):
+            where = AVAILABLE.missing(dataset)
+            logger.warning(f"data set {dataset} is absent: no {where}; datasets.{dataset}.root says where it lies")
+
+
 def table_block(table):
+    """A table as the stages read it."""
     return SETTINGS.tables[table].model_dump(exclude={"published"})
 
 
@@ -258,9 +291,9 @@ def filmed(dataset):
     """The row whose score is written on the films of a data set, as wildcards: the first network of a table."""
     for table in SETTINGS.make_tables:
         block = SETTINGS.tables[table]
-        for row in block.rows if dataset in block.datasets else []:
+        for row in block.rows if dataset in datasets_of(table) else []:
             system, variant = row.split(".")
-            if "draws" in needs(system):
+            if "draws" in needs(system) and AVAILABLE.status(row, dataset) == "ok":
                 seed = SETTINGS.variant(row).seeds[0]
                 names = dict(system=system, variant=variant, dataset=dataset, protocol=block.protocol, seed=seed)
                 return SimpleNamespace(**names)
@@ -280,7 +313,11 @@ def film_inputs(wildcards):
 
 
 def has_pictures(dataset):
-    return SETTINGS.datasets[dataset].starts_at == "videos"
+    """Whether pictures of a data set are looked at: its frames are read anyway, or it is all about them."""
+    made_of_frames = any(
+        source_of(name) == "frames" or SETTINGS.features[name].estimator for name in features_read(dataset)
+    )
+    return SETTINGS.datasets[dataset].starts_at == "videos" and (made_of_frames or SETTINGS.look.all_videos)
 
 
 def picture_files():

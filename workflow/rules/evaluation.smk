@@ -54,7 +54,8 @@ rule score:
 
 rule tabulate:
     input:
-        expand("results/scores/{table}.csv", table=SETTINGS.make_tables),
+        scores=expand("results/scores/{table}.csv", table=SETTINGS.make_tables),
+        ledgers=ledgers(),
     output:
         tables="results/tables.csv",
         comparisons="results/significance.csv",
@@ -72,11 +73,14 @@ rule tabulate:
     params:
         tables=in_order({name: SETTINGS.tables[name].model_dump() for name in SETTINGS.make_tables}),
         variants=as_json({row: {"selection": SETTINGS.variant(row).selection} for row in SETTINGS.rows()}),
+        absent=as_json(unavailable()),
+        published_as=as_json({n: b.published_as for n, b in SETTINGS.datasets.items() if b.published_as}),
         command=this_command(),
         version=stage_version("tabulate"),
     shell:
-        "python -m aqa_pipeline.stages.tabulate {input} {output.tables} {output.comparisons}"
-        " --tables {params.tables:q} --variants {params.variants:q} --command {params.command:q} > {log} 2>&1"
+        "python -m aqa_pipeline.stages.tabulate {input.scores} {output.tables} {output.comparisons}"
+        " --tables {params.tables:q} --variants {params.variants:q} --command {params.command:q}"
+        " --absent {params.absent:q} --published-as {params.published_as:q} > {log} 2>&1"
 
 
 rule measure_quality:

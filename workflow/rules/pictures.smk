@@ -14,9 +14,7 @@ for table in SETTINGS.make_tables:
             overview=expand(
                 "results/plots/{table}/overview.{metric}.png", table=table, metric=SETTINGS.tables[table].metrics
             ),
-            scatter=expand(
-                "results/plots/{table}/scatter.{dataset}.png", table=table, dataset=SETTINGS.tables[table].datasets
-            ),
+            scatter=expand("results/plots/{table}/scatter.{dataset}.png", table=table, dataset=datasets_of(table)),
             training=f"results/plots/{table}/training.png",
         log:
             f"results/logs/plot/{table}.log",

@@ -28,7 +28,7 @@ rule simulate:
 
 
 # The number of shards differs from data set to data set, so each has a rule of its own.
-for dataset, block in SETTINGS.datasets.items():
+for dataset in filter(AVAILABLE.is_present, SETTINGS.datasets):
 
     rule:
         name:

@@ -1,0 +1,97 @@
+"""What of a configuration can be run here: which data sets are at hand, what of them, and which weights.
+
+Looked at once, when the workflow is parsed, so that a row that cannot be made is planned by nobody and stands in the
+tables with its reason all the same.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from aqa_pipeline import plugins
+from aqa_pipeline.config import Config
+
+# What a feature set is made from -> the kind of files that a data set must hold for it.
+KIND_OF_SOURCE = {"frames": "videos", "keypoints": "keypoints", "files": "features"}
+
+
+class Availability:
+    """Answers for one configuration."""
+
+    def __init__(self, settings: Config) -> None:
+        self._settings = settings
+        self.missing = cache(self._missing)
+        self.status = cache(self._status)
+
+    def is_simulated(self, dataset: str) -> bool:
+        """Whether the run makes the data set itself."""
+        return plugins.constant("datasets", self._adapter(dataset), "simulated_by") is not None
+
+    def is_present(self, dataset: str) -> bool:
+        """Whether the annotations of a data set are at hand.
+
+        One's own list counts as present: that it is not there is a mistake, which the run will name.
+        """
+        return self.missing(dataset) is None or self.is_required(dataset)
+
+    def is_required(self, dataset: str) -> bool:
+        """Whether the data set is somebody's own list of files."""
+        return bool(plugins.constant("datasets", self._adapter(dataset), "required"))
+
+    def reasons(self, dataset: str) -> dict[str, str]:
+        """For `tabulate`: the data set, or each "row@dataset", that has no run, and why."""
+        if not self.is_present(dataset):
+            return {dataset: "data_absent"}
+        states = {f"{row}@{dataset}": self.status(row, dataset) for row in self._settings.rows()}
+        return {place: status for place, status in states.items() if status != "ok"}
+
+    def _missing(self, dataset: str) -> Path | None:
+        """The first annotation file of a data set that is not there, or None."""
+        if self.is_simulated(dataset):
+            return None
+        files = self._module(dataset).annotation_files(**self._options(dataset))
+        return next((path for path in files if not path.is_file()), None)
+
+    def _status(self, row: str, dataset: str) -> str:
+        """`ok`, or why a row cannot be run on a data set: data_absent, weights_absent."""
+        if not self.is_present(dataset):
+            return "data_absent"
+        features = self._settings.variant(row).features
+        if features is not None and not self._holds(dataset, self._kind_needed(features)):
+            return "data_absent"
+        return "weights_absent" if any(not Path(path).is_file() for path in self._weights(row)) else "ok"
+
+    def _holds(self, dataset: str, kind: str) -> bool:
+        """Whether the copy at hand has any files of a kind."""
+        module = None if self.is_simulated(dataset) else self._module(dataset)
+        if not hasattr(module, "media"):
+            return True
+        return any(path.exists() for path in module.media(**self._options(dataset)).get(kind, []))
+
+    def _kind_needed(self, features: str) -> str:
+        block = self._settings.features[features]
+        source = plugins.constant("features", block.use or features, "source")
+        estimated = source == "keypoints" and block.estimator is not None
+        return KIND_OF_SOURCE["frames" if estimated else source]
+
+    def _weights(self, row: str) -> list[str]:
+        """Files of weights that the blocks of a row name; a name without a suffix is one of the registry."""
+        settings, variant = self._settings, self._settings.variant(row)
+        blocks = [variant]
+        if variant.features:
+            of_features = settings.features[variant.features]
+            blocks.append(of_features)
+            blocks += [settings.detection[of_features.detector]] if of_features.detector else []
+            blocks += [settings.pose[of_features.estimator]] if of_features.estimator else []
+        named = [str(block.options["weights"]) for block in blocks if block.options.get("weights")]
+        return [name for name in named if Path(name).suffix]
+
+    def _adapter(self, dataset: str) -> str:
+        return self._settings.datasets[dataset].use or dataset
+
+    def _options(self, dataset: str) -> dict:
+        return self._settings.datasets[dataset].options
+
+    def _module(self, dataset: str):
+        return plugins.load("datasets", self._adapter(dataset))
