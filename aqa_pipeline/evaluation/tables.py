@@ -54,7 +54,8 @@ def table_rows(
 
     Notes
     -----
-    A figure that stands in two sources with two values makes two rows, each of which names the other. Of a metric that
+    A figure that stands in two sources with two values makes two rows, each of which names the other; sources that
+    agree share a row. Of a metric that
     a row's system does not predict (transitions, or a score) there is no row.
     """
     published = _published(name, table, published_as)
@@ -71,15 +72,15 @@ def table_rows(
         of = {"training": "frozen", "selection": "last", **variants.get(row, {})}
         if figure is None and row not in rows(table):
             of = {"training": "", "selection": ""}  # a row of the literature alone: we do not say how it was made
-        for source in published.get(place, [None]):
+        for sources in _agreeing(published[place]) if place in published else [[]]:
             lines.append(
                 {
                     **dict(table=name, dataset=dataset, protocol=table["protocol"], system=system, variant=variant),
                     **dict(training=of["training"], selection=of["selection"], metric=metric),
                     **{column: _decimal(getattr(figure, column, None)) for column in ("value", "ci_low", "ci_high")},
                     **{column: _whole(getattr(figure, column, None)) for column in ("n_test", "n_folds", "n_seeds")},
-                    "published": f"{source.value:.10g}" if source else "",
-                    "published_source": _cited(source, published[place], against) if source else "",
+                    "published": f"{sources[0].value:.10g}" if sources else "",
+                    "published_source": "; also ".join(_cited(one, published[place], against) for one in sources),
                     **dict(status=status, command=command),
                 }
             )
@@ -142,6 +143,19 @@ def _published(
                 place = (figure.system, figure.variant, here[figure.dataset], figure.metric)
                 found.setdefault(place, []).append(figure)
     return found
+
+
+def _agreeing(figures: Sequence[ledger.Figure]) -> list[list[ledger.Figure]]:
+    """The figures of one place, those that say the same together."""
+    groups: list[list[ledger.Figure]] = []
+    for figure in figures:
+        same = (group for group in groups if group[0].subject == figure.subject and group[0].agrees_with(figure))
+        group = next(same, None)
+        if group is None:
+            groups.append([figure])
+        else:
+            group.append(figure)
+    return groups
 
 
 def _cited(

@@ -53,6 +53,17 @@ class Figure(BaseModel):
         """What is measured: two figures of one subject ought to agree."""
         return self.system, self.variant, self.dataset, self.setting, self.metric
 
+    @property
+    def digits(self) -> int:
+        """Digits after the point, in the unit of `value`."""
+        printed = len(self.printed.partition(".")[2])
+        ratio = self.value / float(self.printed) if float(self.printed) else 1.0
+        return printed - round(math.log10(ratio)) if ratio > 0 else printed
+
+    def agrees_with(self, other: Figure) -> bool:
+        """Whether both are equal once cut or rounded to the shorter one's digits: tables do either."""
+        return abs(self.value - other.value) < 10.0 ** -min(self.digits, other.digits) * (1 - 1e-9)
+
 
 def read(path: Path = FIGURES) -> list[Figure]:
     """Figures of a ledger file; InputError that names file, row and column of the first mistake."""
@@ -99,22 +110,9 @@ def conflicts(figures: Iterable[Figure]) -> dict[Figure, list[Figure]]:
     found: dict[Figure, list[Figure]] = {}
     for group in of_subject.values():
         for figure in group:
-            if others := [other for other in group if not _agree(figure, other)]:
+            if others := [other for other in group if not figure.agrees_with(other)]:
                 found[figure] = others
     return found
-
-
-def _agree(a: Figure, b: Figure) -> bool:
-    """Equal once both are cut or rounded to the shorter one's digits: tables do either."""
-    digits = min(_digits(a), _digits(b))
-    return abs(a.value - b.value) < 10.0**-digits * (1 - 1e-9)
-
-
-def _digits(figure: Figure) -> int:
-    """Digits after the point, in the unit of `value`."""
-    printed = len(figure.printed.partition(".")[2])
-    ratio = figure.value / float(figure.printed) if float(figure.printed) else 1.0
-    return printed - round(math.log10(ratio)) if ratio > 0 else printed
 
 
 def _first(error: ValidationError) -> str:

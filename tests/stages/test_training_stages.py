@@ -208,3 +208,23 @@ def test_mistakes_are_named_before_anything_is_trained(sport, tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(InputError, match="not the configuration of a run"):
         predict(sport / "samples.parquet", sport / "folds.parquet", [], run=[tmp_path])
+
+
+def test_transitions_are_predicted_and_stored_beside_the_true_ones(sport, tmp_path):
+    """Steps of 9 frames that begin at 0, 3 and 6 or 7: on the 96 sampled frames, positions 36 and 72 or 84."""
+    samples = pd.read_parquet(sport / "samples.parquet")
+    names = ("take_off", "flight", "entry")
+    starts = [(0, 3, 6 + i % 2) for i in range(N)]
+    steps = [[dict(sub_action=s, first_frame=f) for s, f in zip(names, at, strict=True)] for at in starts]
+    first, last = pd.array([5] * N, dtype="Int64"), pd.array([5 + T - 1] * (N - 1) + [None], dtype="Int64")
+    samples.assign(steps=steps, first_frame=first, last_frame=last).to_parquet(tmp_path / "samples.parquet")
+    files = (tmp_path / "samples.parquet", sport / "folds.parquet")
+    train(*files, tmp_path / "run", system="constant_transitions", adapter="custom", fold=[0])
+    predict(*files, run=[tmp_path / "run" / "fold0.seed0"])
+    table = pd.read_parquet(tmp_path / "run" / "fold0.seed0" / "predictions.parquet").set_index("video_id")
+    assert table["predicted_score"].isna().all()
+    assert set(table["true_transition_1"]) == {36.0}
+    assert list(table["true_transition_2"].iloc[:2]) == [72.0, 84.0]  # of v00 and v03
+    assert set(table["predicted_transition_1"]) == {36.0}
+    assert table["predicted_transition_2"].nunique() == 1
+    assert 76 <= table["predicted_transition_2"].iloc[0] <= 80  # the mean of those of the training part
