@@ -176,8 +176,8 @@ def label_errors(
 ) -> Iterator[tuple[str, str, str]]:
     """Video id, kind and text of everything that the files say twice and differently, in the order of the dives.
 
-    Kinds: `action_type_conflict`, `score_conflict`, `difficulty_conflict` between two files; `frame_count` of labels and
-    range; `impossible_mark`; `transitions_out_of_order`, `transitions_contradict_labels`; `unnamed_label` in the
+    Kinds: `action_type_conflict`, `score_conflict`, `difficulty_conflict` between two files; `frame_count` of labels
+    and range; `impossible_mark`; `transitions_out_of_order`, `transitions_contradict_labels`; `unnamed_label` in the
     clip's own dictionary; `sub_action_name` of another sub-action; `last_step_not_entry`; and what contradicts the
     dive number: `armstand`, `take_off`, `somersaults`, `twists`, `position`.
     """
