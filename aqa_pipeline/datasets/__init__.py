@@ -9,17 +9,18 @@ Each offers, with its options as keyword-only arguments:
 
 and where it has them:
 
-`counts`                     known counts of the whole release, a literal: `{"samples": 3000, "train": 2251, ...}`
+`counts`                     known counts of the whole release, a literal: `{"samples": 3000, "train": 2251, ...}`; where
+                             they hang on an option, its name and values first: `{"task": {"suturing": {...}, ...}}`
 `media(...)`                 by kind ("videos", "keypoints", "features", "masks") the folders of which one must be there
                              for that kind to be read; without the function the annotation files hold everything
 `judged(judge_scores, d)`    final score that the rules of the sport make of one video's marks
-`label_errors(...)`          an iterator of (video id, kind of mistake, text) for what its files say twice and differently
+`label_errors(...)`          an iterator of (video id, kind of mistake, text) for what its files contradict themselves in
 `keypoints(video_ids, ...)`  keypoints of its own: an iterator of (video id, (T, K, 3 or 4), facts)
 `features(video_ids, ...)`   features of its own: an iterator of (video id, (T', D), facts)
 
 Missing values are NaN or None. A `path` is a video, whose frames count from 0, or a folder of pictures, where
-`first_frame` and `last_frame` are the numbers in the files' names; both are inclusive. The path stands there whether the
-file is at hand or not: a copy of a part of a data set is no mistake. `steps` is a list of
+`first_frame` and `last_frame` are the numbers in the files' names; both are inclusive. The path stands there whether
+the file is at hand or not: a copy of a part of a data set is no mistake. `steps` is a list of
 `{"sub_action": name, "first_frame": number}`, frames counted from the first of the sample.
 """
 
