@@ -9,12 +9,12 @@ Each offers, with its options as keyword-only arguments:
 
 and where it has them:
 
-`counts`                     known counts of the whole release, a literal: `{"samples": 3000, "train": 2251, ...}`; where
-                             they hang on an option, its name and values first: `{"task": {"suturing": {...}, ...}}`
+`counts`                     known counts of the whole release, a literal: `{"samples": 3000, "train": 2251, ...}`,
+                             under an option's name and values where it decides: `{"task": {"suturing": {...}, ...}}`
 `media(...)`                 by kind ("videos", "keypoints", "features", "masks") the folders of which one must be there
                              for that kind to be read; without the function the annotation files hold everything
 `judged(judge_scores, d)`    final score that the rules of the sport make of one video's marks
-`label_errors(...)`          an iterator of (video id, kind of mistake, text) for what its files contradict themselves in
+`label_errors(...)`          an iterator of (video id, kind of mistake, text): where its files contradict themselves
 `keypoints(video_ids, ...)`  keypoints of its own: an iterator of (video id, (T, K, 3 or 4), facts)
 `features(video_ids, ...)`   features of its own: an iterator of (video id, (T', D), facts)
 

@@ -42,7 +42,7 @@ def collect(paths: Sequence[Path]) -> dict[str, OfDataset]:
 
 
 def check(found: Mapping[str, OfDataset], limits: Mapping[str, float]) -> None:
-    """InputError for the first data set that lost a larger share of its videos than it may; not counting absent ones."""
+    """InputError for the first data set that lost a larger share of its videos than it may, absent ones aside."""
     for dataset, of in found.items():
         limit = limits.get(dataset, 1.0)
         absent = of.absent
