@@ -17,7 +17,9 @@ or the same dives cut out of a copy of MTL-AQA, whose folder is `mtl_aqa_root`:
 The two lists of MTL-AQA are pairs of a video and the dive's place among the 370 in it, while the annotations count all
 samples of the video. Looked up as they stand they name another dive in 191 of 370 cases; here places become dives of
 UNLV-Dive, and these samples of MTL-AQA (`_unlv.mtl_aqa_key`). The clips then run from MTL-AQA's first to its last frame
-and are not padded, and two scores are MTL-AQA's (dive 73: 88.3 for 88.2, dive 345: 67.2 for 67.3).
+and are not padded, and two scores are MTL-AQA's (dive 73: 88.3 for 88.2, dive 345: 67.2 for 67.3), as is a difficulty
+(dive 133: 3.3 for 3.0). Of these MTL-AQA errs in the first and UNLV-Dive in the others, as half marks tell
+(`label_errors`).
 
 The score is execution times difficulty. The dive numbers are not known.
 
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 
 N_FRAMES = 151  # of a padded clip
 
+_FOLDER = "Ready_2_Use/UNLV_Dive_split_4"
+
 counts = {"samples": 370, "train": 300, "test": 70}
 
 compose = times_difficulty
@@ -54,7 +58,8 @@ def annotation_files(
     _expect_one(root, mtl_aqa_root)
     if mtl_aqa_root is not None:
         names = ("train_split_370_4.pkl", "test_split_370_4.pkl", "final_annotations_dict.pkl")
-        return [_of_mtl_aqa(mtl_aqa_root, "Ready_2_Use/UNLV_Dive_split_4") / name for name in names]
+        places = [Path(mtl_aqa_root) / above / _FOLDER for above in ("MTL-AQA_dataset_release", "")]
+        return [_unlv.first_folder(places) / name for name in names]
     names = ("diving_overall_scores.mat", "diving_difficulty_level.mat")
     splits = ("split_300_70/training_idx.mat", "split_300_70/testing_idx.mat")
     return [Path(root) / name for name in names + splits]
@@ -66,8 +71,8 @@ def media(
     """The folder of the clips, or those in which the frames of MTL-AQA may lie."""
     _expect_one(root, mtl_aqa_root)
     if mtl_aqa_root is not None:
-        names = ("whole_videos_frames", "new/new_total_frames_256s")
-        return {"videos": [_of_mtl_aqa(mtl_aqa_root, name) for name in names]}
+        names = ("whole_videos_frames", "new/new_total_frames_256s", "new_total_frames_256s")
+        return {"videos": [Path(mtl_aqa_root) / name for name in names]}
     return {"videos": [Path(root) / f"diving_samples_len_{'ori' if original_length else '151_lstm'}"]}
 
 
@@ -152,11 +157,6 @@ def _facts(path: Path, found: dict, key: tuple[int, int]) -> dict[str, float | i
     if not (first.is_integer() and last.is_integer() and 0 <= first <= last < 10**9):
         raise InputError(f"{path}: sample {key} has frames {first:g} to {last:g}, expected whole numbers in order")
     return facts | {"first_frame": int(first), "last_frame": int(last)}
-
-
-def _of_mtl_aqa(root: Path | str, name: str) -> Path:
-    """In the folder of the release or above it."""
-    return _unlv.first_folder([Path(root) / "MTL-AQA_dataset_release" / name, Path(root) / name])
 
 
 def _expect_one(root: Path | str | None, mtl_aqa_root: Path | str | None) -> None:
