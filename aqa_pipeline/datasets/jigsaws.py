@@ -151,6 +151,8 @@ def _items(path: Path, task: str) -> dict[str, list[int]]:
     if not isinstance(labels, dict) or not all(isinstance(name, str) for name in labels):
         raise InputError(f"{path}: found {type(labels).__name__}, expected a dict of six items a trial")
     names = [name for name in labels if name.startswith(_spelled(task) + "_")]
+    if not names:
+        raise InputError(f"{path}: holds no trial of {_spelled(task)}")
     return {name: _six(labels[name], f"{path}: trial '{name}'") for name in names}
 
 

@@ -101,7 +101,7 @@ def test_mistakes_in_the_meta_file_are_named(release, line, message):
         ("label.pkl", [1], r"label.pkl: found list, expected a dict of six items"),
         ("label.pkl", {"Suturing_B001": [1, 2]}, r"trial 'Suturing_B001': items \[1, 2\], expected six whole numbers"),
         ("label.pkl", {"Suturing_B001": [1, 2, 3, 4, 5, True]}, "expected six whole numbers, 1 to 5"),
-        ("label.pkl", {}, "holds no sample"),
+        ("label.pkl", {"Knot_Tying_B001": [1] * 6}, r"label.pkl: holds no trial of Suturing"),
         ("splits.pkl", {"Suture": []}, "no task 'Suturing', did you mean 'Suture'"),
         ("splits.pkl", {"Suturing": [1]}, "'Suturing' is no list of lists of names"),
         ("splits.pkl", {"Suturing": [["Suturing_X001"]]}, "fold 0 names 'Suturing_X001', expected each trial"),
