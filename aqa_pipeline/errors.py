@@ -10,6 +10,13 @@ class InputError(ValueError):
     """A mistake in the configuration, the data or the command; its message is one line and needs no traceback."""
 
 
+class AbsentError(InputError):
+    """A file or folder that is not there: in a copy of a part of a data set that is no mistake."""
+
+
+ABSENT = "absent"  # the stage that stores name for such a video; every other one says where a video failed
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A sentence that lists the known names and the one that `name` was probably meant to be."""
     known = sorted(known)

@@ -1,10 +1,16 @@
-"""Video in, frames out. The only room that reads video files.
+"""Video in, frames out. The only room that reads video files and folders of pictures.
 
 Frames are RGB uint8 arrays `(H, W, 3)`; a frame store keeps them as JPEG, all of one video in one run of bytes.
+
+The frames of a video file count from 0. Those of a folder bear the numbers in the files' names: `img_00012.jpg` is
+frame 12, and names without a number, or that start with a dot, are no frames.
 """
 
 from __future__ import annotations
 
+import itertools
+import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from aqa_pipeline import stores
-from aqa_pipeline.errors import InputError
+from aqa_pipeline.errors import AbsentError, InputError
+
+PICTURES = (".jpg", ".jpeg", ".png")
+FOLDER_FPS = 25.0  # of a folder of pictures whose data set does not know its rate
+
+_LAST_DIGITS = re.compile(r"([0-9]+)[^0-9]*$")
+_LONGEST_NUMBER = 9  # digits: a longer one is a date or a hash, and would not fit the store
 
 
 @dataclass(frozen=True)
@@ -25,10 +37,22 @@ class VideoFacts:
     n_frames: int
 
 
-def probe(path: Path) -> VideoFacts:
-    """Facts of a video file; InputError where it is missing, empty or no video."""
+def probe(path: Path, *, fps: float | None = None) -> VideoFacts:
+    """Facts of a video file or of a folder of pictures, which has `fps` or 25 frames a second.
+
+    Raises
+    ------
+    AbsentError
+        Nothing is there.
+    InputError
+        It is empty, or neither a video nor a folder of pictures.
+    """
     import cv2
 
+    if Path(path).is_dir():
+        pictures = _all_numbered(Path(path))
+        height, width = _read_picture(Path(path) / pictures[0][1])[0].shape[:2]
+        return VideoFacts(width, height, fps or FOLDER_FPS, len(pictures))
     capture = _open(path)
     try:
         properties = (
@@ -43,11 +67,31 @@ def probe(path: Path) -> VideoFacts:
     return VideoFacts(int(width), int(height), float(fps), int(n_frames))
 
 
-def decode(path: Path, *, first: int = 0, last: int | None = None) -> Iterator[tuple[int, float, np.ndarray]]:
-    """Frame number, time in seconds and RGB picture of frames `first` to `last` (inclusive, counted from 0).
+def decode(
+    path: Path, *, first: int | None = None, last: int | None = None, fps: float | None = None
+) -> Iterator[tuple[int, float, np.ndarray]]:
+    """Frame number, time in seconds and RGB picture of frames `first` to `last`, inclusive; None: from end to end.
 
-    Read in sequence: seeking lands on key frames and is slower than decoding what lies between.
+    `fps` is for folders of pictures, as in `probe`.
     """
+    for number, time, rgb, _ in _frames(path, first, last, fps):
+        yield number, time, rgb
+
+
+def _frames(
+    path: Path, first: int | None, last: int | None, fps: float | None
+) -> Iterator[tuple[int, float, np.ndarray, np.ndarray | None]]:
+    """As `decode`, with the bytes of the picture where it lay there as JPEG."""
+    if Path(path).is_dir():
+        for number, picture in _numbered(Path(path), first, last):
+            yield number, number / (fps or FOLDER_FPS), *_read_picture(picture)
+    else:
+        for number, time, rgb in _decode_video(path, first or 0, last):
+            yield number, time, rgb, None
+
+
+def _decode_video(path: Path, first: int, last: int | None) -> Iterator[tuple[int, float, np.ndarray]]:
+    """Read in sequence: seeking lands on key frames and is slower than decoding what lies between."""
     import cv2
 
     capture = _open(path)
@@ -68,42 +112,107 @@ def decode(path: Path, *, first: int = 0, last: int | None = None) -> Iterator[t
         capture.release()
 
 
+def _numbered(folder: Path, first: int | None, last: int | None) -> list[tuple[int, Path]]:
+    """Number and file of the pictures from `first` to `last`, in order and without a gap."""
+    pictures = _all_numbered(folder)
+    first = pictures[0][0] if first is None else first
+    last = pictures[-1][0] if last is None else last
+    pictures = [(number, name) for number, name in pictures if first <= number <= last]
+    for (number, name), (following, other) in itertools.pairwise(pictures):
+        if number == following:
+            raise InputError(f"{folder}: frame {number} is there twice, '{name}' and '{other}'")
+    wanted = last - first + 1
+    if len(pictures) < wanted:
+        raise InputError(f"{folder}: lacks {wanted - len(pictures)} of {wanted} pictures, frames {first} to {last}")
+    return [(number, folder / name) for number, name in pictures]
+
+
+def _all_numbered(folder: Path) -> list[tuple[int, str]]:
+    """Number and file name of all pictures, sorted; of whole broadcasts there are 100,000 in one folder."""
+    pictures = []
+    for name in os.listdir(folder):
+        stem, suffix = os.path.splitext(name)
+        digits = _LAST_DIGITS.search(stem)
+        if digits and suffix.lower() in PICTURES and not name.startswith("."):
+            if len(digits[1].lstrip("0")) > _LONGEST_NUMBER:
+                raise InputError(
+                    f"{folder}: '{name}' has number {digits[1]}, expected {_LONGEST_NUMBER} digits at most"
+                )
+            pictures.append((int(digits[1]), name))
+    if not pictures:
+        raise InputError(f"{folder}: holds no picture with a number in its name, expected {', '.join(PICTURES)}")
+    return sorted(pictures)
+
+
+def _read_picture(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """RGB picture of a file, and its bytes where they are JPEG."""
+    import cv2
+
+    data = np.fromfile(path, np.uint8)
+    try:
+        rgb = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
+    except cv2.error:  # larger than OpenCV reads
+        rgb = None
+    if rgb is None:
+        raise InputError(f"{path}: {data.size} bytes that cannot be read as a picture")
+    return rgb, data if data[:2].tobytes() == b"\xff\xd8" else None
+
+
 def extract(
-    path: Path, *, first: int = 0, last: int | None = None, quality: int = 90, max_height: int | None = None
+    path: Path,
+    *,
+    first: int | None = None,
+    last: int | None = None,
+    quality: int = 90,
+    max_height: int | None = None,
+    fps: float | None = None,
 ) -> tuple[dict[str, np.ndarray], dict[str, float | int]]:
     """Arrays and facts of one video for a frame store.
 
     Parameters
     ----------
-    path : the video file
-    first, last : frames to keep, inclusive; `last` None means to the end
-    quality : of the JPEG pictures, 1 to 100
+    path : a video file, or a folder of numbered pictures
+    first, last : frames to keep, inclusive; None means from the beginning, to the end
+    quality : of the JPEG pictures, 1 to 100; JPEG files that keep their size also keep their bytes
     max_height : taller frames are reduced to this height, with their aspect ratio kept
+    fps : frames a second of a folder, 25 where it is None; a video file says it itself
 
     Returns
     -------
     arrays : `jpeg` (bytes of all pictures, end to end), `offset` (T + 1,), `frame_number` (T,), `time` (T,) in seconds
     facts : width, height (of the stored pictures), source_height, fps
+
+    Raises
+    ------
+    AbsentError
+        Nothing is there.
+    InputError
+        It cannot be read, lacks frames, has one twice, or its pictures differ in size.
     """
     import cv2
 
-    facts = probe(path)
+    facts = probe(path, fps=fps)
     pictures, numbers, times = [], [], []
-    shape = (0, 0)
-    for number, time, rgb in decode(path, first=first, last=last):
+    source, shape = None, (0, 0)
+    for number, time, rgb, jpeg in _frames(path, first, last, fps):
+        source = source or rgb.shape[:2]
+        if rgb.shape[:2] != source:
+            raise InputError(
+                f"{path}: frame {number} has {_size(rgb.shape)} pixels, expected {_size(source)} as before"
+            )
         if max_height is not None and rgb.shape[0] > max_height:
-            width = round(rgb.shape[1] * max_height / rgb.shape[0])
-            rgb = cv2.resize(rgb, (width, max_height), interpolation=cv2.INTER_AREA)
+            width = max(1, round(rgb.shape[1] * max_height / rgb.shape[0]))
+            rgb, jpeg = cv2.resize(rgb, (width, max_height), interpolation=cv2.INTER_AREA), None
         shape = rgb.shape[:2]
-        pictures.append(encode_jpeg(rgb, quality))
+        pictures.append(encode_jpeg(rgb, quality) if jpeg is None else jpeg)
         numbers.append(number)
         times.append(time)
     if not pictures:
         raise InputError(
-            f"{path}: no frame could be read from frame {first} on, expected a video of {facts.n_frames} frames"
+            f"{path}: no frame could be read from frame {first or 0} on, expected a video of {facts.n_frames} frames"
         )
     if last is not None and numbers[-1] < last:
-        raise InputError(f"{path}: ends at frame {numbers[-1]}, expected frames {first} to {last}")
+        raise InputError(f"{path}: ends at frame {numbers[-1]}, expected frames {first or 0} to {last}")
     offset = np.cumsum([0, *(len(picture) for picture in pictures)], dtype=np.int64)
     arrays = {
         "jpeg": np.concatenate(pictures),
@@ -111,7 +220,11 @@ def extract(
         "frame_number": np.array(numbers, np.int32),
         "time": np.array(times),
     }
-    return arrays, dict(width=shape[1], height=shape[0], source_height=facts.height, fps=facts.fps)
+    return arrays, dict(width=shape[1], height=shape[0], source_height=source[0], fps=facts.fps)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]} x {shape[0]}"
 
 
 def expect_length(path: Path | str, found: int, least: int) -> None:
@@ -162,7 +275,7 @@ def _open(path: Path):
 
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such video file")
+        raise AbsentError(f"{path}: no such video file or folder of pictures")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty, expected a video")
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)

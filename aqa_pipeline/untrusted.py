@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aqa_pipeline import mat5
 from aqa_pipeline.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -149,20 +150,17 @@ def read_mat(path: Path, *names: str) -> dict[str, np.ndarray]:
     InputError
         The file is missing or broken, lacks a name, or holds an object or a function under it.
     """
-    from scipy.io import loadmat
-
     data = _bytes(path, f"a MATLAB file with {', '.join(names)}")
     try:
-        found = loadmat(io.BytesIO(data), struct_as_record=True)
+        found = dict(mat5.variables(data, LARGEST))
     except NotImplementedError:
         raise InputError(f"{path}: a MATLAB file of version 7.3, expected version 7 or before") from None
     except (Exception, MemoryError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as a MATLAB file ({_why(error)})") from error
-    present = [name for name in found if not name.startswith("__")]
     for name in names:
-        if name not in present:
-            raise InputError(f"{path}: no variable '{name}', {nearest(name, present)}")
-        if getattr(found[name], "dtype", np.dtype(object)).kind not in "biufU":
+        if name not in found:
+            raise InputError(f"{path}: no variable '{name}', {nearest(name, found)}")
+        if found[name] is None:
             raise InputError(f"{path}: '{name}' holds no plain array, expected numbers or text")
     return {name: found[name] for name in names}
 

@@ -9,7 +9,8 @@ Each offers, with its options as keyword-only arguments:
 
 and where it has them:
 
-`counts`                     known counts of the whole release, a literal: `{"samples": 3000, "train": 2251, ...}`
+`counts`                     known counts of the whole release, a literal: `{"samples": 3000, "train": 2251, ...}`,
+                             under an option's name and values where it decides: `{"task": {"suturing": {...}, ...}}`
 `media(...)`                 by kind ("videos", "keypoints", "features", "masks") the folders of which one must be there
                              for that kind to be read; without the function the annotation files hold everything
 `judged(judge_scores, d)`    final score that the rules of the sport make of one video's marks

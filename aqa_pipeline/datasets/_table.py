@@ -1,4 +1,4 @@
-"""What the data sets share: a whole and checked table of samples, arrays of an npz file, and the two compositions."""
+"""What the data sets share: a whole and checked table of samples, arrays of an npz file, and the compositions."""
 
 from __future__ import annotations
 
@@ -76,3 +76,13 @@ def times_difficulty(execution_score, difficulty):
 def over_difficulty(score, difficulty):
     """Inverse of `times_difficulty`."""
     return score / np.where(np.isnan(difficulty), 1.0, difficulty)
+
+
+def plus_difficulty(execution_score, difficulty):
+    """Execution and difficulty added up; the execution itself where no difficulty is known."""
+    return execution_score + np.where(np.isnan(difficulty), 0.0, difficulty)
+
+
+def minus_difficulty(score, difficulty):
+    """Inverse of `plus_difficulty`."""
+    return score - np.where(np.isnan(difficulty), 0.0, difficulty)

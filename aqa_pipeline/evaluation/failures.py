@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aqa_pipeline import stores
-from aqa_pipeline.errors import InputError
+from aqa_pipeline.errors import ABSENT, InputError
 
 COLUMNS = ["dataset", "video_id", "stage", "reason"]
 KINDS = ("frames", "boxes", "keypoints", "features")
@@ -19,6 +19,11 @@ class OfDataset:
 
     videos: set[str] = field(default_factory=set)
     failed: dict[str, list[tuple[str, str]]] = field(default_factory=dict)  # id -> (stage, reason), each once
+
+    @property
+    def absent(self) -> set[str]:
+        """Videos whose files are not there."""
+        return {video_id for video_id, reasons in self.failed.items() if any(stage == ABSENT for stage, _ in reasons)}
 
 
 def collect(paths: Sequence[Path]) -> dict[str, OfDataset]:
@@ -37,13 +42,16 @@ def collect(paths: Sequence[Path]) -> dict[str, OfDataset]:
 
 
 def check(found: Mapping[str, OfDataset], limits: Mapping[str, float]) -> None:
-    """InputError for the first data set that lost a larger share of its videos than it may."""
+    """InputError for the first data set that lost a larger share of its videos than it may, absent ones aside."""
     for dataset, of in found.items():
         limit = limits.get(dataset, 1.0)
-        if len(of.failed) > limit * len(of.videos):
-            video_id, [(stage, reason), *_] = min(of.failed.items())
+        absent = of.absent
+        failed = {video_id: reasons for video_id, reasons in of.failed.items() if video_id not in absent}
+        n_videos = len(of.videos - absent)
+        if len(failed) > limit * n_videos:
+            video_id, [(stage, reason), *_] = min(failed.items())
             raise InputError(
-                f"datasets.{dataset}.max_failed_fraction: {len(of.failed)} of {len(of.videos)} videos were left out, "
+                f"datasets.{dataset}.max_failed_fraction: {len(failed)} of {n_videos} videos were left out, "
                 f"expected at most {limit:g} of them; the first is '{video_id}', {stage}: {reason}"
             )
 

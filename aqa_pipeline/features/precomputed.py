@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.errors import AbsentError, InputError, nearest
 
 source = "files"
 
@@ -48,7 +48,7 @@ def read(path: Path, *, array: str, ids: str) -> Mapping[str, np.ndarray] | np.n
     if path.suffix not in ARRAYS + TABLES:
         raise InputError(f"{path}: found '{path.suffix}', expected one of {', '.join(ARRAYS + TABLES)}")
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        raise AbsentError(f"{path}: no such file")
     return _from_table(path, ids) if path.suffix in TABLES else _from_arrays(path, array, ids)
 
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aqa_pipeline import keypoint_sets
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.errors import AbsentError, InputError, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +74,7 @@ def read(path: Path, *, keypoint_set: str | None = None) -> tuple[np.ndarray, di
     if path.suffix.lower() not in readers:
         raise InputError(f"{path}: found '{path.suffix}', expected a keypoint file: {', '.join(readers)}")
     if not path.is_file():
-        raise InputError(f"{path}: no such keypoint file")
+        raise AbsentError(f"{path}: no such keypoint file")
     raw, said = readers[path.suffix.lower()](path, keypoint_set)
     name = said.get("keypoint_set") or keypoint_set or _SET_OF_COUNT.get(raw.shape[1] if raw.ndim == 3 else 0)
     if name is None:

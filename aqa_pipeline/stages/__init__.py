@@ -21,7 +21,7 @@ from typing import Annotated, Any
 import typer
 
 from aqa_pipeline import stores
-from aqa_pipeline.errors import InputError
+from aqa_pipeline.errors import ABSENT, AbsentError, InputError
 
 log = logging.getLogger("aqa_pipeline")
 
@@ -106,11 +106,15 @@ def each_video(
 ) -> None:
     """Put `make(video_id) -> (arrays, facts)` into the store, video by video.
 
-    A video that cannot be used is recorded with its reason and left out; the run goes on with the others.
+    A video that cannot be used is recorded with its reason and left out; the run goes on with the others. One that is
+    not there is recorded under the stage `absent`.
     """
     for video_id in progress(list(video_ids), stage):
         try:
             arrays, facts = make(video_id)
+        except AbsentError as error:
+            log.info("%s: absent: %s", video_id, error)
+            store.fail(video_id, ABSENT, str(error))
         except InputError as error:
             log.warning("%s: left out: %s", video_id, error)
             store.fail(video_id, stage, str(error))

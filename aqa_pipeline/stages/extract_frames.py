@@ -21,10 +21,9 @@ def extract_frames(samples: Path, out: Path, *, quality: int = 90, max_height: i
 
     def make(video_id: str) -> tuple[dict, dict]:
         row = table.loc[video_id]
-        last = None if pd.isna(row.last_frame) else int(row.last_frame)
-        first = 0 if pd.isna(row.first_frame) else int(row.first_frame)
+        first, last, fps = (None if pd.isna(row.get(c)) else row[c] for c in ("first_frame", "last_frame", "fps"))
         arrays, facts = frames.extract(
-            Path(row.path), first=first, last=last, quality=quality, max_height=max_height or None
+            Path(row.path), first=first, last=last, quality=quality, max_height=max_height or None, fps=fps
         )
         frames.expect_length(row.path, len(arrays["time"]), min_frames)
         return arrays, facts

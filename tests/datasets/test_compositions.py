@@ -25,11 +25,24 @@ def test_functions_take_the_same_options(name):
             assert plugins.options("datasets", name, function) == samples
 
 
-@pytest.mark.parametrize("name", ["simdive", "unlv_dive_p3d", "custom", "finediving", "mtl_aqa"])
+@pytest.mark.parametrize("name", ["simdive", "unlv_dive_p3d", "custom", "finediving", "mtl_aqa", "unlv_diving"])
 def test_diving_multiplies(name):
     dataset = plugins.load("datasets", name)
     assert dataset.compose(25.5, 3.3) == pytest.approx(84.15)
     assert dataset.compose(25.5, np.nan) == 25.5
+
+
+@pytest.mark.parametrize("name", ["unlv_vault", "mit_skating"])
+def test_vault_and_skating_add(name):
+    dataset = plugins.load("datasets", name)
+    assert dataset.compose(9.2, 6.3) == pytest.approx(15.5)
+    assert dataset.compose(9.2, np.nan) == 9.2
+    assert dataset.execution(15.5, np.nan) == 15.5
+
+
+@pytest.mark.parametrize("name", ["aqa_7", "jigsaws"])
+def test_the_score_itself_where_no_difficulty_is_known(name):
+    assert plugins.load("datasets", name).compose(19.0, np.nan) == 19.0
 
 
 def test_kimore_has_no_difficulty():

@@ -21,6 +21,7 @@ def store(tmp_path):
 
 
 EMPTY = ("extract_frames", "the file is empty")
+ABSENT = ("absent", "no such video file or folder of pictures")
 NOBODY = ("detect_athlete", "nobody, in no frame")
 
 
@@ -55,6 +56,25 @@ def test_too_many_stop_the_run(store, tmp_path):
     with pytest.raises(InputError, match=message):
         collect_failures(paths, out=tmp_path / "failures.csv", limits={"dives": 0.25})
     assert not (tmp_path / "failures.csv").exists()
+
+
+def test_what_is_not_there_is_listed_and_not_counted(store, tmp_path):
+    absent = dict.fromkeys("pqrstuv", ABSENT)
+    paths = [
+        store("frames/dives/0000.h5", "bcdefg", a=EMPTY, **absent),
+        store("boxes/dives/x/0000.h5", "bcdefg", a=EMPTY, **absent),
+    ]
+    collect_failures(paths, out=tmp_path / "failures.csv", limits={"dives": 0.15})  # one of seven
+    assert list(pd.read_csv(tmp_path / "failures.csv")["stage"]) == ["extract_frames"] + ["absent"] * 7
+    with pytest.raises(InputError, match=r"1 of 7 videos were left out.*the first is 'a'"):  # not one of fourteen
+        collect_failures(paths, out=tmp_path / "other.csv", limits={"dives": 0.14})
+
+
+def test_a_data_set_of_which_nothing_is_there_stops_nothing(store, tmp_path):
+    collect_failures(
+        [store("frames/dives/0000.h5", a=ABSENT, b=ABSENT)], out=tmp_path / "failures.csv", limits={"dives": 0.0}
+    )
+    assert len(pd.read_csv(tmp_path / "failures.csv")) == 2
 
 
 def test_a_path_that_tells_no_kind_is_refused(tmp_path):
