@@ -5,7 +5,7 @@ import pytest
 
 from aqa_pipeline import plugins
 
-DIFFICULTY = {"kimore": np.array([np.nan, np.nan, np.nan])}
+DIFFICULTY = {"kimore_resampled": np.array([np.nan, np.nan, np.nan])}
 
 
 @pytest.mark.parametrize("name", plugins.available("datasets"))
@@ -33,4 +33,4 @@ def test_diving_multiplies(name):
 
 
 def test_kimore_has_no_difficulty():
-    assert plugins.load("datasets", "kimore").compose(62.5, np.nan) == 62.5
+    assert plugins.load("datasets", "kimore_resampled").compose(62.5, np.nan) == 62.5

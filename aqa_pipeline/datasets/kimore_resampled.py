@@ -1,14 +1,17 @@
-"""KIMORE: rehabilitation exercises of patients, recorded as skeletons and scored by clinicians, 0 to 100.
+"""KIMORE as a benchmark resampled it: skeletons of patients, scored by clinicians, 0 to 100.
 
 One file an exercise, `kimore_ex<n>.npz`, one row a patient:
 
     skeletons (N, T, 18, 3)  metres in the camera's axes; every recording was resampled to the same T
     subject (N,)             number of the patient, the same in every exercise
     fold (N,)                test fold of the published benchmark; no patient stands in two
-    score (N,)               clinical total score, 0..100
+    score (N,)               clinical total score, brought to 0..100
 
 There is no difficulty: the score is the execution score. The exercises are data sets of their own, whose samples bear
 the same ids because they are the same patients.
+
+The authors' own release is read by `kimore.py`. Its total score ends at 50; 94 % of the scores here are
+100 (t - 10) / 40 for a t in whole thirds, from which the benchmark's scale is inferred.
 
 Source: Capecci et al., The KIMORE dataset, IEEE TNSRE 2019.
 """

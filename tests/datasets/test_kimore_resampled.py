@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aqa_pipeline.datasets import COLUMNS, kimore
+from aqa_pipeline.datasets import COLUMNS, kimore_resampled
 from aqa_pipeline.errors import InputError
 from aqa_pipeline.metrics.med import med
 from aqa_pipeline.protocols import given
@@ -23,7 +23,7 @@ def root(tmp_path):
 
 
 def test_samples(root):
-    table = kimore.samples(root=root, exercise=3)
+    table = kimore_resampled.samples(root=root, exercise=3)
     assert list(table.columns) == [*COLUMNS, "fold"]
     assert list(table["video_id"]) == ["patient_40", "patient_41", "patient_55", "patient_70"]
     assert list(table["group"]) == list(table["video_id"])
@@ -34,7 +34,7 @@ def test_samples(root):
 
 
 def test_keypoints_of_the_asked_patients(root):
-    [(video_id, keypoints, facts)] = kimore.keypoints({"patient_55"}, root=root, exercise=3)
+    [(video_id, keypoints, facts)] = kimore_resampled.keypoints({"patient_55"}, root=root, exercise=3)
     skeletons = np.load(root / "kimore_ex3.npz")["skeletons"]
     assert video_id == "patient_55"
     assert keypoints.shape == (9, 18, 4)
@@ -46,11 +46,11 @@ def test_keypoints_of_the_asked_patients(root):
 
 def test_unusable_files_are_named(root):
     with pytest.raises(InputError, match=r"kimore_ex2.npz: no such file"):
-        kimore.samples(root=root, exercise=2)
+        kimore_resampled.samples(root=root, exercise=2)
     with np.load(root / "kimore_ex3.npz") as file:
         np.savez(root / "kimore_ex4.npz", **{**file, "score": np.array([1.0, 101.0, 2.0, 3.0])})
     with pytest.raises(InputError, match=r"kimore_ex4.npz: score 101.0, expected 0 to 100"):
-        kimore.samples(root=root, exercise=4)
+        kimore_resampled.samples(root=root, exercise=4)
 
 
 @pytest.mark.parametrize(("exercise", "expected"), [(1, 17.0), (2, 25.2), (3, 19.6), (4, 15.7)])
@@ -59,7 +59,7 @@ def test_real_training_mean(realdata, exercise, expected):
     root = realdata / "kimore_patients"
     if not root.is_dir():
         pytest.skip("AQA_REALDATA has no kimore_patients")
-    table = kimore.samples(root=root, exercise=exercise)
+    table = kimore_resampled.samples(root=root, exercise=exercise)
     parts = given.folds(table, n_folds=5).merge(table[["video_id", "score"]], on="video_id")
     train_mean = parts[parts["part"] == "train"].groupby("fold")["score"].mean()
     test = parts[parts["part"] == "test"]
@@ -71,6 +71,8 @@ def test_real_keypoints(realdata):
     root = realdata / "kimore_patients"
     if not root.is_dir():
         pytest.skip("AQA_REALDATA has no kimore_patients")
-    table = kimore.samples(root=root, exercise=1)
-    found = {v: array.shape for v, array, _ in kimore.keypoints(set(table["video_id"]), root=root, exercise=1)}
+    table = kimore_resampled.samples(root=root, exercise=1)
+    found = {
+        v: array.shape for v, array, _ in kimore_resampled.keypoints(set(table["video_id"]), root=root, exercise=1)
+    }
     assert found == dict.fromkeys(table["video_id"], (748, 18, 4))
