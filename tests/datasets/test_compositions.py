@@ -5,7 +5,7 @@ import pytest
 
 from aqa_pipeline import plugins
 
-DIFFICULTY = {"kimore_resampled": np.array([np.nan, np.nan, np.nan])}
+DIFFICULTY = dict.fromkeys(["kimore", "kimore_resampled", "ui_prmd"], np.array([np.nan, np.nan, np.nan]))
 
 
 @pytest.mark.parametrize("name", plugins.available("datasets"))
