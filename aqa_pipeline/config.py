@@ -17,6 +17,7 @@ from aqa_pipeline import ledger, plugins
 from aqa_pipeline.errors import InputError, nearest
 
 Name = Field(pattern=r"^[a-z0-9_]+$")
+_OF_EVERY_PROTOCOL = ("n_folds", "seed", "validation")  # given by `folds`, by the run's seed and by `validation`
 
 
 class Strict(BaseModel):
@@ -46,6 +47,7 @@ class Protocol(PluginBlock):
 
     folds: int = Field(1, ge=1, description="number of folds")
     validation: float = Field(0.0, ge=0, lt=1, description="share of the training part set aside for selection")
+    excluding: list[str] = Field([], description="data sets whose test clips are kept out of training here")
 
 
 class Dataset(PluginBlock):
@@ -204,8 +206,18 @@ class Config(Strict):
         for option in block.options:
             _expect(option, plugins.options(*simulator), where)
         for protocol, options in block.protocols.items():
-            at = f"{where}.protocols.{protocol}"
-            _plugin("protocols", at, options.use or protocol, options.options, "folds")
+            self._check_protocol(f"{where}.protocols.{protocol}", options.use or protocol, options)
+
+    def _check_protocol(self, where: str, name: str, block: Protocol) -> None:
+        _plugin("protocols", where, name, {}, "folds")
+        own = [option for option in plugins.options("protocols", name, "folds") if option not in _OF_EVERY_PROTOCOL]
+        for option in block.options:
+            _expect(option, [*own, *Protocol.model_fields], where)
+        for option in plugins.required("protocols", name, "folds"):
+            if option in own and option not in block.options:
+                raise InputError(f"{where}: no '{option}', which {name} needs")
+        for dataset in block.excluding:
+            _expect(dataset, self.datasets, f"{where}.excluding")
 
     def _check_table(self, name: str, table: Table) -> None:
         for dataset in table.datasets:

@@ -4,6 +4,9 @@
 `mpii_16`                        MPII, with the sigmas that mmpose evaluates it with
 `kimore_18`                      KIMORE (Kinect v2 without head, feet and finger tips); three-dimensional.
                                  Its source does not write the order down: names and edges are inferred.
+`kinect_25`                      the joints of the Kinect v2, in the order of its JointType; three-dimensional
+`ui_prmd_22`                     the joints of UI-PRMD's Kinect files, in its authors' order; three-dimensional
+`plug_in_gait_39`                the markers of Vicon's Plug-in Gait, as UI-PRMD orders them; three-dimensional
 """
 
 from __future__ import annotations
@@ -30,6 +33,24 @@ _KIMORE = _names(
     "spine_base spine_mid neck left_shoulder left_elbow left_wrist left_hand "
     "right_shoulder right_elbow right_wrist right_hand "
     "left_hip left_knee left_ankle right_hip right_knee right_ankle spine_shoulder"
+)
+
+_KINECT = _names(
+    "spine_base spine_mid neck head left_shoulder left_elbow left_wrist left_hand "
+    "right_shoulder right_elbow right_wrist right_hand left_hip left_knee left_ankle left_foot "
+    "right_hip right_knee right_ankle right_foot spine_shoulder left_hand_tip left_thumb right_hand_tip right_thumb"
+)
+_UI_PRMD = _names(
+    "waist spine chest neck head head_tip left_collar left_upper_arm left_forearm left_hand "
+    "right_collar right_upper_arm right_forearm right_hand left_upper_leg left_lower_leg left_foot left_toes "
+    "right_upper_leg right_lower_leg right_foot right_toes"
+)
+_PLUG_IN_GAIT = _names(
+    "left_front_head right_front_head left_back_head right_back_head c7 t10 clavicle sternum right_back "
+    "left_shoulder left_upper_arm left_elbow left_forearm left_wrist_a left_wrist_b left_finger "
+    "right_shoulder right_upper_arm right_elbow right_forearm right_wrist_a right_wrist_b right_finger "
+    "left_asis right_asis left_psis right_psis left_thigh left_knee left_tibia left_ankle left_heel left_toe "
+    "right_thigh right_knee right_tibia right_ankle right_heel right_toe"
 )
 
 _BODY_SIGMAS = (
@@ -94,6 +115,29 @@ _KIMORE_EDGES = (
     "right_shoulder-right_elbow right_elbow-right_wrist right_wrist-right_hand spine_base-left_hip "
     "spine_base-right_hip left_hip-left_knee left_knee-left_ankle right_hip-right_knee right_knee-right_ankle"
 )
+_KINECT_EDGES = (
+    f"{_KIMORE_EDGES} neck-head left_hand-left_hand_tip left_hand-left_thumb right_hand-right_hand_tip "
+    "right_hand-right_thumb left_ankle-left_foot right_ankle-right_foot"
+)
+_UI_PRMD_EDGES = (
+    "waist-spine spine-chest chest-neck neck-head head-head_tip chest-left_collar left_collar-left_upper_arm "
+    "left_upper_arm-left_forearm left_forearm-left_hand chest-right_collar right_collar-right_upper_arm "
+    "right_upper_arm-right_forearm right_forearm-right_hand waist-left_upper_leg left_upper_leg-left_lower_leg "
+    "left_lower_leg-left_foot left_foot-left_toes waist-right_upper_leg right_upper_leg-right_lower_leg "
+    "right_lower_leg-right_foot right_foot-right_toes"
+)
+_PLUG_IN_GAIT_EDGES = (
+    "c7-t10 clavicle-sternum c7-clavicle t10-sternum t10-right_back t10-left_psis t10-right_psis "
+    "c7-left_back_head c7-right_back_head left_back_head-right_back_head left_front_head-right_front_head "
+    "left_front_head-left_back_head right_front_head-right_back_head clavicle-left_shoulder "
+    "left_shoulder-left_upper_arm left_upper_arm-left_elbow left_elbow-left_forearm left_forearm-left_wrist_a "
+    "left_wrist_a-left_wrist_b left_wrist_b-left_finger clavicle-right_shoulder right_shoulder-right_upper_arm "
+    "right_upper_arm-right_elbow right_elbow-right_forearm right_forearm-right_wrist_a right_wrist_a-right_wrist_b "
+    "right_wrist_b-right_finger left_asis-right_asis left_psis-right_psis left_asis-left_psis right_asis-right_psis "
+    "left_asis-left_thigh left_thigh-left_knee left_knee-left_tibia left_tibia-left_ankle left_ankle-left_heel "
+    "left_ankle-left_toe right_asis-right_thigh right_thigh-right_knee right_knee-right_tibia "
+    "right_tibia-right_ankle right_ankle-right_heel right_ankle-right_toe"
+)
 
 
 @dataclass(frozen=True)
@@ -101,7 +145,7 @@ class KeypointSet:
     """Names, symmetry, skeleton and tolerance of K keypoints, all as column indices.
 
     `sigmas` are the per-keypoint tolerances of OKS, empty where the set has none;
-    `dimensions` is 2 (pixels) or 3 (metres).
+    `dimensions` is 2 (pixels) or 3 (metres, where a data set says no other unit).
     """
 
     name: str
@@ -209,5 +253,8 @@ _SETS = {
         _wholebody(),
         _by_name("mpii_16", _MPII, _MPII_EDGES, _MPII_SIGMAS),
         _by_name("kimore_18", _KIMORE, _KIMORE_EDGES, dimensions=3),
+        _by_name("kinect_25", _KINECT, _KINECT_EDGES, dimensions=3),
+        _by_name("ui_prmd_22", _UI_PRMD, _UI_PRMD_EDGES, dimensions=3),
+        _by_name("plug_in_gait_39", _PLUG_IN_GAIT, _PLUG_IN_GAIT_EDGES, dimensions=3),
     )
 }

@@ -38,11 +38,21 @@ def options(room: str, name: str, *functions: str) -> list[str]:
     Nothing is imported: the workflow checks the options of every system when it is parsed, before any job starts,
     and must not pay for torch there.
     """
+    return [argument.arg for argument in _arguments(room, name, functions).kwonlyargs]
+
+
+def required(room: str, name: str, *functions: str) -> list[str]:
+    """Those of `options` that have no default."""
+    arguments = _arguments(room, name, functions)
+    return [a.arg for a, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if default is None]
+
+
+def _arguments(room: str, name: str, functions: tuple[str, ...]) -> ast.arguments:
     body = ast.parse(source(room, name).read_text()).body
     defined = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
     for function in functions:
         if function in defined:
-            return [argument.arg for argument in defined[function].args.kwonlyargs]
+            return defined[function].args
     raise InputError(f"{room}/{name}.py has no function {' or '.join(functions)}")
 
 

@@ -18,6 +18,10 @@ def changed(**over) -> dict:
     return config
 
 
+def protocol(**block) -> dict:
+    return {"datasets": {"simdive": {"protocols": {"mine": block}}}}
+
+
 def test_the_shipped_configuration_is_good():
     assert check(changed()).make_tables == ["simdive"]
 
@@ -27,6 +31,13 @@ def test_the_shipped_experiments_are_good(path):
     config = changed()
     update_config(config, yaml.safe_load(path.read_text()))
     check(config)
+
+
+def test_a_protocol_has_options_of_its_own():
+    block = {"use": "repeated_random", "folds": 200, "train_size": 100, "excluding": ["simdive_training"]}
+    mine = check(changed(**protocol(**block))).datasets["simdive"].protocols["mine"]
+    assert mine.options == {"train_size": 100}
+    assert mine.excluding == ["simdive_training"]
 
 
 @pytest.mark.parametrize(
@@ -42,6 +53,14 @@ def test_the_shipped_experiments_are_good(path):
         ({"systems": {"usdll": {"coco": {}}}}, "systems.usdll.coco: no 'usdll' in systems"),
         ({"tables": {"simdive": {"metrics": ["spearman"]}}}, "unknown 'spearman', did you mean 'spearman_rho'"),
         ({"tables": {"simdive": {"rows": ["pose_guided.cocoo"]}}}, "did you mean 'pose_guided.coco'"),
+        (protocol(use="k_folds"), "simdive.protocols.mine: no 'k_folds' in protocols: did you mean 'k_fold'"),
+        (protocol(use="repeated_random"), "simdive.protocols.mine: no 'train_size', which repeated_random needs"),
+        (
+            protocol(use="repeated_random", train_sizes=3),
+            "protocols.mine: unknown 'train_sizes', did you mean 'train_size'",
+        ),
+        (protocol(use="k_fold", n_folds=3), "protocols.mine: unknown 'n_folds', did you mean 'folds'"),
+        (protocol(use="k_fold", excluding=["simdiv"]), "mine.excluding: unknown 'simdiv', did you mean 'simdive'"),
         ({"look": {"overlay": 1}}, "look.overlay: unknown key, did you mean 'overlays'"),
     ],
 )

@@ -6,7 +6,10 @@ import pytest
 from aqa_pipeline import keypoint_sets
 from aqa_pipeline.errors import InputError
 
-SIZES = {"coco_17": 17, "coco_wholebody_133": 133, "mpii_16": 16, "kimore_18": 18}
+SIZES = {
+    **{"coco_17": 17, "coco_wholebody_133": 133, "mpii_16": 16},
+    **{"kimore_18": 18, "kinect_25": 25, "ui_prmd_22": 22, "plug_in_gait_39": 39},
+}
 
 
 def test_all_sets_are_listed():
@@ -18,7 +21,7 @@ def test_a_set_is_consistent(name):
     chosen = keypoint_sets.get(name)
     assert len(chosen) == len(set(chosen.names)) == SIZES[name]
     assert len(chosen.sigmas) in (0, len(chosen))
-    assert (name == "kimore_18") == (not chosen.sigmas)
+    assert (chosen.dimensions == 3) == (not chosen.sigmas)
     touched = {end for edge in chosen.edges for end in edge}
     assert touched == set(range(len(chosen))), "every keypoint is drawn"
     paired = [index for pair in chosen.flip_pairs for index in pair]
@@ -64,6 +67,10 @@ def test_known_places_of_the_other_sets():
     assert keypoint_sets.get("mpii_16").names[9] == "head_top"
     kimore = keypoint_sets.get("kimore_18")
     assert (kimore.names[0], kimore.names[17], kimore.dimensions) == ("spine_base", "spine_shoulder", 3)
+    kinect = keypoint_sets.get("kinect_25")  # JointType of the Kinect v2: Head 3, HipLeft 12, SpineShoulder 20
+    assert (kinect.names[3], kinect.names[12], kinect.names[20]) == ("head", "left_hip", "spine_shoulder")
+    assert keypoint_sets.get("ui_prmd_22").names[10] == "right_collar"
+    assert keypoint_sets.get("plug_in_gait_39").names[23:25] == ("left_asis", "right_asis")
 
 
 def test_unknown_names_are_answered_with_the_nearest():

@@ -42,3 +42,8 @@ def test_an_unknown_name_is_answered_with_the_nearest(room):
 def test_nearest_lists_what_is_known():
     assert nearest("zzz", ["b", "a"]) == "known: a, b"
     assert nearest("x", []) == "known: none"
+
+
+def test_options_without_a_default_are_told_apart():
+    assert plugins.required("protocols", "repeated_random", "folds") == ["n_folds", "seed", "train_size"]
+    assert plugins.required("protocols", "given", "folds") == ["n_folds"]

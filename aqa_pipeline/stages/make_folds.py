@@ -19,12 +19,19 @@ def make_folds(
     validation: float = 0.0,
     seed: int = 0,
     options: Options = {},
+    excluding: list[Path] = [],
 ) -> None:
-    """Write the folds of SAMPLES under a protocol to OUT: video_id, fold, part."""
+    """Write the folds of SAMPLES under a protocol to OUT: video_id, fold, part.
+
+    EXCLUDING are samples of other data sets: clips that they test are kept out of training and validation here.
+    """
     import pandas as pd
 
-    folds = plugins.load("protocols", protocol).folds
-    table = folds(pd.read_parquet(samples), n_folds=n_folds, validation=validation, seed=seed, **options)
+    from aqa_pipeline.protocols._exclusion import without
+
+    folds, known = plugins.load("protocols", protocol).folds, pd.read_parquet(samples)
+    table = folds(known, n_folds=n_folds, validation=validation, seed=seed, **options)
+    table = without(table, known, [pd.read_parquet(path) for path in excluding])
     with stores.replacing(out) as temporary:
         table.to_parquet(temporary, index=False)
 

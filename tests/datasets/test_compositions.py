@@ -5,7 +5,7 @@ import pytest
 
 from aqa_pipeline import plugins
 
-DIFFICULTY = {"kimore": np.array([np.nan, np.nan, np.nan])}
+DIFFICULTY = dict.fromkeys(["kimore", "kimore_resampled", "ui_prmd"], np.array([np.nan, np.nan, np.nan]))
 
 
 @pytest.mark.parametrize("name", plugins.available("datasets"))
@@ -46,4 +46,4 @@ def test_the_score_itself_where_no_difficulty_is_known(name):
 
 
 def test_kimore_has_no_difficulty():
-    assert plugins.load("datasets", "kimore").compose(62.5, np.nan) == 62.5
+    assert plugins.load("datasets", "kimore_resampled").compose(62.5, np.nan) == 62.5

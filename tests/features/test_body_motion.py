@@ -13,6 +13,9 @@ SETS = [
     ("coco_17", "body", 3),
     ("coco_wholebody_133", "summaries", 3),
     ("kimore_18", "body", 4),
+    ("kinect_25", "body", 4),
+    ("plug_in_gait_39", "body", 4),
+    ("ui_prmd_22", "body", 4),
     ("mpii_16", "body", 3),
 ]
 

@@ -33,9 +33,11 @@ def test_keypoints_that_a_data_set_brings(tmp_path):
     )
     pd.DataFrame({"video_id": ["patient_41", "patient_77"]}).to_parquet(tmp_path / "samples.parquet")
     options = {"root": str(tmp_path), "exercise": 1}
-    import_keypoints(tmp_path / "samples.parquet", tmp_path / "out.h5", adapter="kimore", options=options)
+    import_keypoints(tmp_path / "samples.parquet", tmp_path / "out.h5", adapter="kimore_resampled", options=options)
     with stores.read(tmp_path / "out.h5", kind="keypoints") as store:
         assert list(store) == ["patient_41"]
         assert store.array("patient_41", "keypoints").shape == (7, 18, 4)
         assert store.facts("patient_41")["keypoint_set"] == "kimore_18"
-        assert store.failures == {"patient_77": ("import_keypoints", "kimore: brings no keypoints of 'patient_77'")}
+        assert store.failures == {
+            "patient_77": ("import_keypoints", "kimore_resampled: brings no keypoints of 'patient_77'")
+        }

@@ -74,3 +74,18 @@ def test_folds(csv, tmp_path):
     with pytest.raises(InputError, match="no column 'part'"):
         make_folds(tmp_path / "all.parquet", tmp_path / "other.parquet", protocol="official")
     assert not (tmp_path / "other.parquet").exists()
+
+
+def test_folds_without_what_another_data_set_tests(csv, tmp_path):
+    list_samples(tmp_path / "all.parquet", shards(tmp_path, 1), adapter="custom", options=csv(*"abcdefg"))
+    table = pd.read_parquet(tmp_path / "all.parquet")
+    table.assign(identity="clip/" + table["video_id"]).to_parquet(tmp_path / "named.parquet")
+    pd.DataFrame({"identity": ["clip/c", "clip/f"], "part": "test"}).to_parquet(tmp_path / "other.parquet")
+    options = dict(protocol="repeated_random", n_folds=3, options={"train_size": 5})
+    make_folds(tmp_path / "named.parquet", tmp_path / "whole.parquet", **options)
+    make_folds(tmp_path / "named.parquet", tmp_path / "f.parquet", **options, excluding=[tmp_path / "other.parquet"])
+    whole, left = pd.read_parquet(tmp_path / "whole.parquet"), pd.read_parquet(tmp_path / "f.parquet")
+    tests = whole[whole["part"] == "test"]
+    pd.testing.assert_frame_equal(left[left["part"] == "test"].reset_index(drop=True), tests.reset_index(drop=True))
+    assert set(whole.loc[whole["part"] == "train", "video_id"]) == set("abcdefg")
+    assert set(left.loc[left["part"] == "train", "video_id"]) == set("abdeg")

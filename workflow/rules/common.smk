@@ -41,6 +41,10 @@ wildcard_constraints:
 GPU = int(workflow.non_local_exec or any(Path(os.sep, "dev").glob("nvidia[0-9]*")))
 
 
+def protocol_of(wildcards):
+    return SETTINGS.datasets[wildcards.dataset].protocols[wildcards.protocol]
+
+
 def as_json(options):
     """One spelling of a set of options, so that nothing but a changed value re-runs a job."""
     return json.dumps(options, sort_keys=True, default=str)

@@ -99,7 +99,8 @@ rule extract_frames:
 
 rule make_folds:
     input:
-        "results/samples/{dataset}.parquet",
+        samples="results/samples/{dataset}.parquet",
+        excluding=lambda wildcards: [f"results/samples/{other}.parquet" for other in protocol_of(wildcards).excluding],
     output:
         "results/folds/{dataset}.{protocol}.parquet",
     log:
@@ -114,14 +115,14 @@ rule make_folds:
         runtime=10,
         gpu=0,
     params:
-        protocol=lambda wildcards: SETTINGS.datasets[wildcards.dataset].protocols[wildcards.protocol].use
-        or wildcards.protocol,
-        folds=lambda wildcards: SETTINGS.datasets[wildcards.dataset].protocols[wildcards.protocol].folds,
-        validation=lambda wildcards: SETTINGS.datasets[wildcards.dataset].protocols[wildcards.protocol].validation,
-        options=lambda wildcards: as_json(SETTINGS.datasets[wildcards.dataset].protocols[wildcards.protocol].options),
+        protocol=lambda wildcards: protocol_of(wildcards).use or wildcards.protocol,
+        folds=lambda wildcards: protocol_of(wildcards).folds,
+        validation=lambda wildcards: protocol_of(wildcards).validation,
+        options=lambda wildcards: as_json(protocol_of(wildcards).options),
+        excluding=lambda wildcards, input: " ".join(f"--excluding {path}" for path in input.excluding),
         seed=SETTINGS.seed,
         version=stage_version("make_folds"),
     shell:
-        "python -m aqa_pipeline.stages.make_folds {input} {output} --protocol {params.protocol}"
+        "python -m aqa_pipeline.stages.make_folds {input.samples} {output} --protocol {params.protocol}"
         " --n-folds {params.folds} --validation {params.validation} --seed {params.seed}"
-        " --options {params.options:q} > {log} 2>&1"
+        " --options {params.options:q} {params.excluding} > {log} 2>&1"
