@@ -137,6 +137,9 @@ class Table(Strict):
     floor: str | None = Field("no_video.default", description="the row every other is compared with")
     ceiling: str | None = Field("judge_ceiling.default")
     mean_over_datasets: bool = False
+    over_folds: Literal["pool", "mean"] = Field(
+        "pool", description="pool: one figure of all test videos, each tested once; mean: of each fold's figures"
+    )
     published: list[str] = Field([], description="tables of the ledger, or CSV files of its form, shown beside")
 
 

@@ -1,17 +1,20 @@
-"""Metrics with their intervals: a bootstrap over test videos, pooled over folds.
+"""Metrics with their intervals: a bootstrap over test videos.
 
-With several seeds the value is the mean over seeds of the metric, and a draw of videos serves all seeds: the interval
-speaks of other videos, the seeds' own spread is averaged out.
+A metric is computed over all tests pooled, or in each fold and then averaged (`over_folds` of the table). With several
+seeds the value is the mean over seeds of the metric. A draw of videos serves all seeds and all folds: the interval
+speaks of other videos, the seeds' own spread is averaged out, and folds that test the same video again do not make the
+interval narrower.
 
 The draws depend on nothing but the seed and the ids of the test videos. So two systems tested on the same videos see
 the same draws and can be compared pair by pair, and data sets that hold the same people do as well; the order in which
 systems are scored changes nothing.
 
-Shapes: S seeds, N test videos, `draws` bootstrap draws.
+Shapes: S seeds, N tests, V different videos, `draws` bootstrap draws.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +24,7 @@ import numpy as np
 from aqa_pipeline import plugins
 from aqa_pipeline.evaluation.predictions import Predictions
 
-CHUNK = 2**20  # numbers drawn at a time: memory does not grow with the test set
+CHUNK = 2**19  # numbers worked on at a time: memory does not grow with the test set, and they stay near the processor
 
 
 @dataclass(frozen=True)
@@ -30,69 +33,107 @@ class Sampled:
 
     value: float
     draws: np.ndarray  # (draws,)
-    n_test: int
+    n_test: int  # different videos
 
     @property
     def interval(self) -> tuple[float, float]:
         return interval(self.draws)
 
 
+@dataclass(frozen=True)
+class Part:
+    """Tests that a metric is computed on together."""
+
+    videos: np.ndarray  # (N,) places in the sorted ids of all videos
+    true: np.ndarray  # (N, ...)
+    predicted: np.ndarray  # (S, N, ...)
+    measure: Callable  # the metric, with its scale
+
+
 def sampled(found: Predictions, metric: str, *, n_draws: int = 2000, seed: int = 0) -> Sampled:
-    """A metric of one system on one data set.
+    """A metric of one system on one data set, on the tests that have what it compares.
 
     NaN where the metric has no value: a rank of predictions that are constant in every fold tells nothing, and pooled
     over folds it would even be negative, since a fold's training mean falls when its test scores are high.
     """
-    module = plugins.load("metrics", metric)
-    true, predicted = _columns(found, plugins.constant("metrics", metric, "of"))
-    usable = np.isfinite(true) & np.isfinite(predicted).all(axis=0)
-    true, predicted, fold = true[usable], predicted[:, usable], found.fold[usable]
-    if is_correlation(metric) and is_constant(predicted, fold):
-        return Sampled(np.nan, np.full(n_draws, np.nan), len(true))
-    measure: Callable = getattr(module, metric)
-    if "score_range" in plugins.options("metrics", metric, metric) and len(true):
-        measure = _with_range(measure, float(np.ptp(true)))
-    value = np.mean([measure(p, true) for p in predicted])
-    draws = [
-        np.mean([measure(p[rows], true[rows]) for p in predicted], axis=0)
-        for rows in resamples(found.video_ids[usable], n_draws=n_draws, seed=seed)
-    ]
-    return Sampled(float(value), np.concatenate(draws), len(true))
+    usable = found.where(found.usable(quantity(metric)))
+    videos = np.unique(usable.video_ids)
+    divided = parts(usable, metric)
+    if not divided:
+        return Sampled(np.nan, np.full(n_draws, np.nan), len(videos))
+    value = np.mean([part.measure(one, part.true) for part in divided for one in part.predicted])
+    draws = [_in_draws(divided, counts) for counts in resamples(videos, n_draws=n_draws, seed=seed)]
+    return Sampled(float(value), np.concatenate(draws), len(videos))
+
+
+def parts(found: Predictions, metric: str) -> list[Part]:
+    """Usable tests by group; none where there is no test, or no rank to compare."""
+    true, predicted = found.sides(quantity(metric))
+    if len(found) == 0 or (is_correlation(metric) and is_constant(predicted, found.fold)):
+        return []
+    place = np.unique(found.video_ids, return_inverse=True)[1]
+    groups = (found.group == name for name in np.unique(found.group))
+    return [Part(place[rows], true[rows], predicted[:, rows], _measure(metric, true[rows])) for rows in groups]
 
 
 def resamples(video_ids: Sequence[str], *, n_draws: int, seed: int) -> Iterator[np.ndarray]:
-    """Rows of the videos in each draw, in pieces of (some draws, N)."""
-    n = len(video_ids)
-    if n == 0:
-        yield np.zeros((n_draws, 0), int)
-        return
+    """How often each video stands in each draw, in pieces of (some draws, V)."""
+    counts = _counts(tuple(video_ids), n_draws, seed)
+    for start in range(0, n_draws, piece(len(video_ids))):
+        yield counts[:, start : start + piece(len(video_ids))].astype(float).T  # a video's counts lie side by side
+
+
+def generator(video_ids: Sequence[str], seed: int) -> np.random.Generator:
+    """Random numbers that depend on the seed and the videos alone."""
     key = int.from_bytes(hashlib.sha256("\n".join(video_ids).encode()).digest()[:8], "big")
-    rng = np.random.default_rng([seed, key])
-    piece = max(1, CHUNK // n)
-    for start in range(0, n_draws, piece):
-        yield rng.integers(0, n, (min(piece, n_draws - start), n))
+    return np.random.default_rng([seed, key])
+
+
+def piece(n: int) -> int:
+    """Draws of `n` videos that are worked on at a time."""
+    return max(1, CHUNK // max(n, 1))
 
 
 def interval(draws: np.ndarray) -> tuple[float, float]:
     """Percentile interval, 95 %; NaN where more than half of the draws have no value."""
-    good = draws[np.isfinite(draws)]
-    if 2 * len(good) < len(draws) or len(good) == 0:
+    good = with_value(draws)
+    if len(good) == 0:
         return np.nan, np.nan
     low, high = np.percentile(good, [2.5, 97.5])
     return float(low), float(high)
 
 
+def with_value(draws: np.ndarray) -> np.ndarray:
+    """The draws that are a number; none of them where more than half are not."""
+    good = draws[np.isfinite(draws)]
+    return good[:0] if 2 * len(good) < len(draws) else good
+
+
 def mean(parts: Sequence[Sampled], metric: str) -> Sampled:
     """A metric averaged over data sets: Fisher's z for correlations, the arithmetic mean for everything else."""
+    if len(parts) == 1:
+        return parts[0]
     there, back = (_fisher, np.tanh) if is_correlation(metric) else (np.asarray, np.asarray)
     value = back(np.mean([there(part.value) for part in parts]))
     draws = back(np.mean([there(part.draws) for part in parts], axis=0))
     return Sampled(float(value), draws, sum(part.n_test for part in parts))
 
 
+@functools.cache
+def quantity(metric: str) -> str:
+    """What a metric compares: "score", "mark" or "transitions"."""
+    return plugins.constant("metrics", metric, "of") or "score"
+
+
+@functools.cache
+def family(metric: str) -> str | None:
+    """Whether a metric is a "correlation" of ranks or a "mean" over clips; None where it does not say."""
+    return plugins.constant("metrics", metric, "family")
+
+
 def is_correlation(metric: str) -> bool:
-    """Whether a metric is a correlation: without meaning for a constant, and averaged by Fisher's z."""
-    return plugins.constant("metrics", metric, "family") == "correlation"
+    """Whether a metric is a correlation of ranks: without meaning for a constant, and averaged by Fisher's z."""
+    return family(metric) == "correlation"
 
 
 def is_constant(predicted: np.ndarray, fold: np.ndarray) -> bool:
@@ -101,12 +142,34 @@ def is_constant(predicted: np.ndarray, fold: np.ndarray) -> bool:
     return bool(telling) and all(np.allclose(part, part[:, :1], rtol=1e-9, atol=0) for part in telling)
 
 
-def _columns(found: Predictions, of: object) -> tuple[np.ndarray, np.ndarray]:
-    return (found.mark, found.predicted_mark) if of == "mark" else (found.score, found.predicted_score)
+@functools.lru_cache(maxsize=2)  # systems are scored one after the other on the same videos
+def _counts(video_ids: tuple[str, ...], n_draws: int, seed: int) -> np.ndarray:
+    """(V, draws) int16."""
+    n, rng = len(video_ids), generator(video_ids, seed)
+    counts = np.zeros((n, n_draws), np.int16)
+    for start in range(0, n_draws if n else 0, piece(n)):
+        rows = rng.integers(0, n, (min(piece(n), n_draws - start), n))
+        places = rows + n * np.arange(len(rows))[:, None]
+        counts[:, start : start + len(rows)] = np.bincount(places.ravel(), minlength=rows.size).reshape(rows.shape).T
+    counts.flags.writeable = False
+    return counts
 
 
-def _with_range(measure: Callable, score_range: float) -> Callable:
-    return lambda predicted, true: measure(predicted, true, score_range=score_range)
+def _in_draws(divided: Sequence[Part], counts: np.ndarray) -> np.ndarray:
+    """The metric in draws (some draws, V) of videos; a draw that leaves a fold without a value has none."""
+    found = []
+    for part in divided:
+        weights = counts.T.take(part.videos, axis=0).T
+        found += [part.measure(one, part.true, weights=weights) for one in part.predicted]
+    return np.mean(found, axis=0)
+
+
+def _measure(metric: str, true: np.ndarray) -> Callable:
+    """The metric, whose scale is that of the true values of all tests of a group."""
+    measure = getattr(plugins.load("metrics", metric), metric)
+    if "score_range" in plugins.options("metrics", metric, metric):
+        return functools.partial(measure, score_range=float(np.ptp(true)))
+    return measure
 
 
 def _fisher(rho: np.ndarray | float) -> np.ndarray:

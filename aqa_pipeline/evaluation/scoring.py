@@ -1,4 +1,4 @@
-"""One table scored: every row on every data set, each compared with the floor and the ceiling."""
+"""One table scored: every row on every data set, compared with the floor and the ceiling, and with every other row."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aqa_pipeline.errors import InputError
-from aqa_pipeline.evaluation import comparisons, predictions, scores
+from aqa_pipeline.evaluation import comparisons, predictions, scores, significance
 from aqa_pipeline.evaluation.comparisons import Comparison
+from aqa_pipeline.evaluation.draws import Draws
 from aqa_pipeline.evaluation.predictions import Predictions
-from aqa_pipeline.evaluation.scores import Sampled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,8 +25,6 @@ COLUMNS = [
 ]
 
 FIGURES = ("value", "ci_low", "ci_high", "n_test", "n_folds", "n_seeds", "published")  # numbers of tables.csv
-
-Found = Mapping[tuple[str, str], Predictions]  # by row ("system.variant") and data set
 
 
 def runs(paths: Sequence[Path]) -> dict[tuple[str, str, str], list[Path]]:
@@ -51,28 +49,46 @@ def rows(table: Mapping[str, Any]) -> list[str]:
     return [*first, *listed, *last]
 
 
-def score_table(paths: Sequence[Path], table: Mapping[str, Any], *, n_draws: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Scores of a table's block of the configuration, with `COLUMNS`; rows without predictions are left out.
+@dataclass(frozen=True)
+class Scored:
+    """A table scored: its figures, its rows compared pair by pair, and what its test sets can tell apart."""
 
-    `table` holds datasets, protocol, rows, metrics, floor, ceiling and mean_over_datasets.
+    scores: pd.DataFrame  # `COLUMNS`
+    pairs: pd.DataFrame  # `significance.COLUMNS`
+    detectable: pd.DataFrame  # `significance.DETECTABLE`
+
+
+def score_table(paths: Sequence[Path], table: Mapping[str, Any], *, n_draws: int = 2000, seed: int = 0) -> Scored:
+    """Score a table's block of the configuration; what has no prediction that a metric can use is left out.
+
+    `table` holds datasets, protocol, rows, metrics, floor, ceiling, mean_over_datasets and over_folds.
     """
     import pandas as pd
 
-    wanted = {(row, dataset): dataset for row in rows(table) for dataset in table["datasets"]}
-    found = {
-        (row, dataset): predictions.read(files)
-        for (row, dataset, protocol), files in runs(paths).items()
-        if (row, dataset) in wanted and protocol == table["protocol"]
-    }
-    draw = _Draws(found, n_draws, seed)
+    draw = Draws(read_runs(paths, table), n_draws, seed)
     lines = []
     for row in rows(table):
-        there = [dataset for dataset in table["datasets"] if (row, dataset) in found]
-        for dataset in there:
-            lines += [_line(draw, table, row, [dataset], metric) for metric in table["metrics"]]
-        if table.get("mean_over_datasets") and there == list(table["datasets"]):
-            lines += [_line(draw, table, row, there, metric) for metric in table["metrics"]]
-    return pd.DataFrame(lines, columns=COLUMNS)
+        for name, datasets in places(table).items():
+            for metric in table["metrics"]:
+                if all(draw.tests(row, dataset, metric) for dataset in datasets):
+                    lines.append(_line(draw, table, row, name, datasets, metric))
+    pairs = significance.compare_all(draw, rows(table), places(table), table)
+    return Scored(pd.DataFrame(lines, columns=COLUMNS), pairs, significance.detectable(pairs))
+
+
+def read_runs(paths: Sequence[Path], table: Mapping[str, Any]) -> dict[tuple[str, str], Predictions]:
+    """Predictions of a table by row and data set; files of other rows, data sets or protocols are passed over."""
+    wanted = {(row, dataset, table["protocol"]) for row in rows(table) for dataset in table["datasets"]}
+    over_folds = table.get("over_folds", "pool")
+    return {
+        key[:2]: predictions.read(files, over_folds=over_folds) for key, files in runs(paths).items() if key in wanted
+    }
+
+
+def places(table: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Where the figures of a row stand: each data set, then their mean, with the data sets that make it up."""
+    every = list(table["datasets"])
+    return {**{dataset: [dataset] for dataset in every}, **({MEAN: every} if table.get("mean_over_datasets") else {})}
 
 
 def read_scores(path: Path) -> pd.DataFrame:
@@ -88,56 +104,25 @@ def read_scores(path: Path) -> pd.DataFrame:
     return table
 
 
-@dataclass
-class _Draws:
-    """Metrics of rows, each computed once: most rows were tested on the same videos."""
-
-    found: Found
-    n_draws: int
-    seed: int
-
-    def __post_init__(self) -> None:
-        self._known: dict[tuple, list[Sampled]] = {}
-
-    def of(self, row: str, dataset: str, metric: str) -> Sampled:
-        """A row on all videos that it predicted."""
-        return self.together([row], dataset, metric)[0]
-
-    def together(self, group: list[str], dataset: str, metric: str) -> list[Sampled]:
-        """Rows on the videos that all of them predicted."""
-        systems = [self.found[row, dataset] for row in group]
-        common = sorted(set.intersection(*(set(system.video_ids) for system in systems)))
-        drawn = []
-        for row, system in zip(group, systems, strict=True):
-            key = (row, dataset, metric, tuple(common))
-            if key not in self._known:
-                only = system.only(common)
-                self._known[key] = scores.sampled(only, metric, n_draws=self.n_draws, seed=self.seed)
-            drawn.append(self._known[key])
-        return drawn
-
-
-def _line(draw: _Draws, table: Mapping[str, Any], row: str, datasets: list[str], metric: str) -> list:
+def _line(draw: Draws, table: Mapping[str, Any], row: str, name: str, datasets: list[str], metric: str) -> list:
     """One figure: of one data set, or the mean of several."""
-    own = [draw.of(row, dataset, metric) for dataset in datasets]
-    whole = own[0] if len(datasets) == 1 else scores.mean(own, metric)
+    whole = scores.mean([draw.of(row, dataset, metric) for dataset in datasets], metric)
     low, high = whole.interval
     of_row = [draw.found[row, dataset] for dataset in datasets]
     n_folds, n_seeds = max(f.n_folds for f in of_row), min(len(f.seeds) for f in of_row)
-    system, variant = row.split(".")
-    name = datasets[0] if len(datasets) == 1 else MEAN
     compared = _compared(draw, table, row, datasets, metric).fields()
-    facts = [name, table["protocol"], system, variant, metric, whole.value, low, high, whole.n_test, n_folds, n_seeds]
+    facts = [name, table["protocol"], *row.split("."), metric, whole.value, low, high, whole.n_test, n_folds, n_seeds]
     return [*facts, *(compared[column] for column in COLUMNS[len(facts) :])]
 
 
-def _compared(draw: _Draws, table: Mapping[str, Any], row: str, datasets: list[str], metric: str) -> Comparison:
-    floor, ceiling = table.get("floor"), table.get("ceiling")
-    has = {name: all((name, dataset) in draw.found for dataset in datasets) for name in (floor, ceiling)}
-    if not floor or not has[floor] or row == floor:
+def _compared(draw: Draws, table: Mapping[str, Any], row: str, datasets: list[str], metric: str) -> Comparison:
+    """The row against floor and ceiling, as far as they have what the metric compares."""
+    floor, ceiling = (
+        name if name and all(draw.tests(name, dataset, metric) for dataset in datasets) else None
+        for name in (table.get("floor"), table.get("ceiling"))
+    )
+    if floor is None or row == floor:
         return Comparison()
-    group = [row, floor, *([ceiling] if ceiling and has[ceiling] else [])]
+    group = [row, floor, *([ceiling] if ceiling else [])]
     drawn = [draw.together(group, dataset, metric) for dataset in datasets]
-    if len(datasets) == 1:
-        return comparisons.compare(*drawn[0])
     return comparisons.compare(*(scores.mean(parts, metric) for parts in zip(*drawn, strict=True)))

@@ -102,6 +102,14 @@ def compared_rows(name: str, table: Mapping[str, Any], scored: pd.DataFrame) -> 
     return lines
 
 
+def listed_rows(name: str, found: pd.DataFrame) -> list[dict[str, str]]:
+    """Rows of a table's pairs or detectable differences as text, the table's name before them."""
+    return [
+        {"table": name, **{column: _text(column, value) for column, value in line.items()}}
+        for line in found.to_dict("records")
+    ]
+
+
 def write_csv(lines: Sequence[Mapping[str, str]], columns: Sequence[str], path: Any) -> None:
     """Text to a file, whole or not at all."""
     import csv
@@ -189,6 +197,14 @@ def _decimal(value: float | None) -> str:
         return ""
     text = f"{value:.4f}"
     return text.lstrip("-") if float(text) == 0 else text
+
+
+def _text(column: str, value: str | float) -> str:
+    if isinstance(value, str):
+        return value
+    if column.startswith("p_"):
+        return "" if value != value else f"{value:.4g}"  # small ones keep their digits
+    return _whole(value) if column in ("n", "n_common", "systems") else _decimal(value)
 
 
 def _whole(value: float | None) -> str:

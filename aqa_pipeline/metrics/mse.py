@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from aqa_pipeline.metrics import _weighted
 
-def mse(predicted: np.ndarray, true: np.ndarray) -> np.ndarray | float:
-    """Mean of (predicted - true)^2 over the last axis; (N,) -> float, (draws, N) -> (draws,), NaN without a sample."""
+family = "mean"
+
+
+def mse(predicted: np.ndarray, true: np.ndarray, *, weights: np.ndarray | None = None) -> np.ndarray | float:
+    """Mean of (predicted - true)^2; (N,) -> float, with weights (draws, N) -> (draws,), NaN without a sample."""
     predicted, true = np.asarray(predicted, float), np.asarray(true, float)
     assert predicted.shape == true.shape, (predicted.shape, true.shape)
-    if predicted.shape[-1] == 0:
-        return np.full(predicted.shape[:-1], np.nan)[()]
-    return np.mean((predicted - true) ** 2, axis=-1)[()]
+    return _weighted.mean((predicted - true) ** 2, weights)

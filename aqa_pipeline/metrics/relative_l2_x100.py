@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
+from aqa_pipeline.metrics import _weighted
+
+family = "mean"
+
 
 def relative_l2_x100(
-    predicted: np.ndarray, true: np.ndarray, *, score_range: float | None = None
+    predicted: np.ndarray,
+    true: np.ndarray,
+    *,
+    weights: np.ndarray | None = None,
+    score_range: float | None = None,
 ) -> np.ndarray | float:
-    """100 times the mean of ((predicted - true) / (max - min of the true scores))^2, over the last axis.
+    """100 times the mean of ((predicted - true) / (max - min of the true scores))^2.
 
     Parameters
     ----------
-    predicted, true : (N,) or (draws, N)
+    predicted, true : (N,)
+    weights : (draws, N), optional
     score_range : points, optional
         The scale to divide by; without it the range of `true` itself, which is what the published figures use. A
         bootstrap passes the range of the whole test set: a draw without the extremes would change the scale.
@@ -26,8 +35,5 @@ def relative_l2_x100(
     """
     predicted, true = np.asarray(predicted, float), np.asarray(true, float)
     assert predicted.shape == true.shape, (predicted.shape, true.shape)
-    if predicted.shape[-1] == 0:
-        return np.full(predicted.shape[:-1], np.nan)[()]
-    scale = np.asarray(true.max(-1) - true.min(-1) if score_range is None else score_range, float)
-    scale = np.where(scale > 0, scale, np.nan)
-    return (100 * np.mean((predicted - true) ** 2, axis=-1) / scale**2)[()]
+    scale = score_range if score_range is not None else np.ptp(true) if len(true) else 0.0
+    return 100 * _weighted.mean(((predicted - true) / (scale if scale > 0 else np.nan)) ** 2, weights)

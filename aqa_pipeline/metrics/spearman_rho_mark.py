@@ -10,6 +10,8 @@ of = "mark"  # the columns differ, the formula does not
 family = "correlation"
 
 
-def spearman_rho_mark(predicted: np.ndarray, true: np.ndarray) -> np.ndarray | float:
+def spearman_rho_mark(
+    predicted: np.ndarray, true: np.ndarray, *, weights: np.ndarray | None = None
+) -> np.ndarray | float:
     """`spearman_rho`, to be given execution marks; the data set says how a mark follows from score and difficulty."""
-    return spearman_rho(predicted, true)
+    return spearman_rho(predicted, true, weights=weights)

@@ -34,7 +34,7 @@ def overlay(
     from aqa_pipeline.evaluation import predictions as of_runs
 
     table = pd.read_parquet(samples)
-    found = of_runs.read(predictions) if predictions else None
+    found = of_runs.read(predictions, over_folds="mean") if predictions else None
     row = predictions[0].parts[-4] if predictions else ""
     known = table if found is None else table[table["video_id"].isin(found.video_ids)]
     out.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Score the predictions of one table: metrics, intervals, and each row against floor and ceiling."""
+"""Score the predictions of one table: metrics, intervals, each row against floor and ceiling, every pair of rows."""
 
 from __future__ import annotations
 
@@ -6,20 +6,31 @@ from pathlib import Path
 
 from aqa_pipeline.stages import Options, command_line
 
-VERSION = 1
+VERSION = 2
 
 
-def score(predictions: list[Path], out: Path, *, table: Options, bootstrap: int = 2000, seed: int = 0) -> None:
-    """Score PREDICTIONS (results/runs/system.variant/dataset.protocol/fold.seed/predictions.parquet) into OUT, a CSV.
+def score(
+    predictions: list[Path],
+    out: Path,
+    pairs: Path,
+    detectable: Path,
+    *,
+    table: Options,
+    bootstrap: int = 2000,
+    seed: int = 0,
+) -> None:
+    """Score PREDICTIONS (results/runs/system.variant/dataset.protocol/fold.seed/predictions.parquet) into three CSV.
 
-    The table is a block of `tables` in the configuration: datasets, protocol, rows, metrics, floor, ceiling.
+    OUT holds the figures, PAIRS every two rows compared, DETECTABLE the differences that the test sets can show. The
+    table is a block of `tables` in the configuration: datasets, protocol, rows, metrics, floor, ceiling, over_folds.
     """
     from aqa_pipeline import stores
     from aqa_pipeline.evaluation import scoring
 
     scored = scoring.score_table(predictions, table, n_draws=bootstrap, seed=seed)
-    with stores.replacing(out) as temporary:
-        scored.to_csv(temporary, index=False, lineterminator="\n")
+    for found, path in ((scored.scores, out), (scored.pairs, pairs), (scored.detectable, detectable)):
+        with stores.replacing(path) as temporary:
+            found.to_csv(temporary, index=False, lineterminator="\n")
 
 
 if __name__ == "__main__":

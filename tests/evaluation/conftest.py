@@ -10,9 +10,10 @@ from aqa_pipeline.evaluation.predictions import Predictions
 def made():
     """Predictions of n videos in n_folds folds and n_seeds seeds; `noise` is the error's share of the spread."""
 
-    def make(noise, *, n=60, n_folds=3, n_seeds=2, seed=0):
+    def make(noise, *, n=60, n_folds=3, n_seeds=2, seed=0, over_folds="pool"):
         truth = np.random.default_rng(99)  # the same videos whatever the system
         difficulty, mark = truth.uniform(2, 4, n), truth.normal(22, 3, n)
+        steps = np.stack([truth.uniform(10, 40, n), truth.uniform(50, 90, n)], axis=1)
         rng = np.random.default_rng(seed)
         predicted = mark + noise * 3 * rng.normal(size=(n_seeds, n))
         return Predictions(
@@ -23,6 +24,9 @@ def made():
             predicted_score=predicted * difficulty,
             mark=mark,
             predicted_mark=predicted,
+            transitions=steps,
+            predicted_transitions=steps + noise * rng.normal(0, 25, size=(n_seeds, n, 2)),
+            over_folds=over_folds,
         )
 
     return make

@@ -23,6 +23,7 @@ TABLE = {
     "mean_over_datasets": False,
     "published": [],
 }
+WRITTEN = ("tables.csv", "comparisons.csv", "significance.csv", "detectable.csv")
 NOISE = {"no_video.default": 2.0, "forest.small": 0.6, "judge_ceiling.default": 0.05}
 
 
@@ -63,9 +64,10 @@ def made_tables(tmp_path):
 
     def make(paths, table, folder="out", **options):
         out = tmp_path / folder
-        score(paths, out / "scores.csv", table=table, bootstrap=200, seed=0)
-        tabulate([out / "scores.csv"], out / "tables.csv", out / "comparisons.csv", tables={"main": table}, **options)
-        return [list(csv.DictReader((out / name).open())) for name in ("tables.csv", "comparisons.csv")]
+        scored = [out / "scores.csv", out / "scores.pairs.csv", out / "scores.detectable.csv"]
+        score(paths, *scored, table=table, bootstrap=200, seed=0)
+        tabulate(scored[:1], *(out / name for name in WRITTEN), tables={"main": table}, **options)
+        return [list(csv.DictReader((out / name).open())) for name in WRITTEN[:2]]
 
     return make
 
@@ -101,7 +103,7 @@ def test_the_same_bytes_whatever_the_order_of_files(runs, made_tables, tmp_path)
     paths = [path for row in NOISE for path in runs(row)]
     made_tables(paths, TABLE, "forth")
     made_tables(paths[::-1], TABLE, "back")
-    for name in ("scores.csv", "tables.csv", "comparisons.csv"):
+    for name in ("scores.csv", "scores.pairs.csv", "scores.detectable.csv", *WRITTEN):
         assert (tmp_path / "forth" / name).read_bytes() == (tmp_path / "back" / name).read_bytes()
 
 

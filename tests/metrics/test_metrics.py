@@ -4,9 +4,13 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from aqa_pipeline import plugins
+from aqa_pipeline.metrics.aiou_50 import aiou_50
+from aqa_pipeline.metrics.aiou_75 import aiou_75
 from aqa_pipeline.metrics.med import med
 from aqa_pipeline.metrics.mse import mse
 from aqa_pipeline.metrics.relative_l2_x100 import relative_l2_x100
@@ -20,6 +24,22 @@ def metric(name):
     return getattr(plugins.load("metrics", name), name)
 
 
+def clips(name, rng, n):
+    """Made-up values of n clips, as the metric takes them."""
+    if plugins.constant("metrics", name, "of") == "transitions":
+        return np.stack([rng.uniform(0, 40, n), rng.uniform(40, 95, n)], axis=1)
+    return rng.normal(size=n)
+
+
+@st.composite
+def tied_clips(draw):
+    """Few different values, many ties, and clips that are not drawn at all."""
+    n = draw(st.integers(2, 12))
+    values = st.lists(st.integers(0, 4).map(float), min_size=n, max_size=n)
+    weights = draw(st.lists(st.lists(st.integers(0, 3), min_size=n, max_size=n), min_size=1, max_size=3))
+    return np.array(draw(values)), np.array(draw(values)), np.array(weights)
+
+
 def test_rho_by_hand():
     # rank differences 0, 1, -1, 0 of four: 1 - 6 * 2 / (4 * 15)
     assert spearman_rho([10.0, 30.0, 20.0, 90.0], [1.0, 2.0, 3.0, 4.0]) == pytest.approx(0.8)
@@ -30,11 +50,17 @@ def test_rho_with_ties_by_hand():
     assert spearman_rho([5.0, 5.0, 9.0], [1.0, 2.0, 3.0]) == pytest.approx(1.5 / np.sqrt(3))
 
 
-def test_rho_agrees_with_scipy_in_every_draw():
-    rng = np.random.default_rng(3)
-    predicted, true = rng.integers(0, 9, (7, 23)), rng.integers(0, 9, (7, 23))  # many ties
-    expected = [spearmanr(p, t).statistic for p, t in zip(predicted, true, strict=True)]
-    assert spearman_rho(predicted, true) == pytest.approx(expected)
+@given(tied_clips())
+@settings(max_examples=60, deadline=None)
+def test_rho_with_weights_is_that_of_the_repeated_clips(clips):
+    predicted, true, weights = clips
+    found = spearman_rho(predicted, true, weights=weights)
+    for rho, times in zip(found, weights, strict=True):
+        a, b = np.repeat(predicted, times), np.repeat(true, times)
+        if len(np.unique(a)) < 2 or len(np.unique(b)) < 2:
+            assert np.isnan(rho)
+        else:
+            assert rho == pytest.approx(spearmanr(a, b).statistic, abs=1e-12)
 
 
 def test_rho_of_equal_orders_is_exactly_one():
@@ -68,21 +94,54 @@ def test_med_and_mse_by_hand():
     assert mse(predicted, true) == pytest.approx(29 / 3)
 
 
+def test_aiou_by_hand():
+    # overlaps of (10, 20): itself 1, (10, 15) 1/2, (12, 20) 4/5, (15, 25) 1/3, turned around 0
+    true = np.tile([10.0, 20.0], (5, 1))
+    predicted = np.array([[10.0, 20.0], [10.0, 15.0], [12.0, 20.0], [15.0, 25.0], [20.0, 10.0]])
+    assert aiou_50(predicted, true) == pytest.approx(60.0)
+    assert aiou_75(predicted, true) == pytest.approx(40.0)
+    assert aiou_75(predicted, true, weights=[[0, 0, 3, 1, 0], [0, 0, 0, 2, 5]]) == pytest.approx([75.0, 0.0])
+    assert np.isnan(aiou_50([[np.nan, 20.0]], [[10.0, 20.0]]))
+
+
 @pytest.mark.parametrize("name", METRICS)
-def test_draws_are_rows(name):
+def test_weights_are_repeated_clips(name):
     rng = np.random.default_rng(5)
-    predicted, true = rng.normal(size=(3, 11)), rng.normal(size=(3, 11))
-    together = metric(name)(predicted, true)
-    assert together.shape == (3,)
-    assert together == pytest.approx([metric(name)(p, t) for p, t in zip(predicted, true, strict=True)])
+    predicted, true = clips(name, rng, 11), clips(name, rng, 11)
+    weights = rng.integers(0, 3, (4, 11))
+    weights[0] = 1
+    options = {"score_range": 2.0} if "score_range" in plugins.options("metrics", name, name) else {}
+    together = metric(name)(predicted, true, weights=weights, **options)
+    assert together.shape == (4,)
+    assert together[0] == pytest.approx(metric(name)(predicted, true, **options))
+    one_by_one = [metric(name)(np.repeat(predicted, w, axis=0), np.repeat(true, w, axis=0), **options) for w in weights]
+    assert together == pytest.approx(one_by_one)
 
 
 @pytest.mark.parametrize("name", METRICS)
 def test_no_sample_is_nan_without_a_warning(name):
+    none = clips(name, np.random.default_rng(0), 0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert np.isnan(metric(name)(np.zeros(0), np.zeros(0)))
-        assert np.isnan(metric(name)(np.zeros((4, 0)), np.zeros((4, 0)))).all()
+        assert np.isnan(metric(name)(none, none))
+        assert np.isnan(metric(name)(none, none, weights=np.zeros((4, 0)))).all()
+        one = clips(name, np.random.default_rng(0), 1)
+        assert np.isnan(metric(name)(one, one, weights=np.zeros((3, 1)))).all()
+
+
+@pytest.mark.parametrize("name", [n for n in METRICS if plugins.constant("metrics", n, "family") == "mean"])
+def test_a_mean_is_made_of_terms_that_a_clip_has_alone(name):
+    predicted, true = clips(name, np.random.default_rng(1), 9), clips(name, np.random.default_rng(2), 9)
+    options = {"score_range": 2.0} if "score_range" in plugins.options("metrics", name, name) else {}
+    alone = metric(name)(predicted, true, weights=np.eye(9), **options)
+    assert alone.mean() == pytest.approx(metric(name)(predicted, true, **options))
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_weights_of_other_lengths_are_refused(name):
+    some = clips(name, np.random.default_rng(0), 3)
+    with pytest.raises(AssertionError):
+        metric(name)(some, some, weights=np.ones((3, 4)))
 
 
 @pytest.mark.parametrize("name", ["spearman_rho", "spearman_rho_mark"])
@@ -101,5 +160,6 @@ def test_no_range_is_nan_without_a_warning():
 
 @pytest.mark.parametrize("name", METRICS)
 def test_other_lengths_are_refused(name):
+    rng = np.random.default_rng(0)
     with pytest.raises(AssertionError):
-        metric(name)(np.zeros(3), np.zeros(4))
+        metric(name)(clips(name, rng, 3), clips(name, rng, 4))

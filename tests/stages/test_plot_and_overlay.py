@@ -41,9 +41,10 @@ def predictions(tmp_path):
 
 
 def test_plots_of_a_table(predictions, tmp_path):
-    score(predictions, tmp_path / "scores.csv", table=TABLE, bootstrap=100)
-    made = tmp_path / "tables.csv"
-    tabulate([tmp_path / "scores.csv"], made, tmp_path / "comparisons.csv", tables={"main": TABLE})
+    scored = [tmp_path / name for name in ("scores.csv", "scores.pairs.csv", "scores.detectable.csv")]
+    score(predictions, *scored, table=TABLE, bootstrap=100)
+    made, *beside = (tmp_path / f"{name}.csv" for name in ("tables", "comparisons", "significance", "detectable"))
+    tabulate(scored[:1], made, *beside, tables={"main": TABLE})
     plot(predictions, tmp_path / "scores.csv", made, tmp_path / "plots", name="main", table=TABLE)
     names = sorted(path.name for path in (tmp_path / "plots").iterdir())
     assert names == ["overview.med.png", "overview.spearman_rho.png", "scatter.dives.png", "training.png"]

@@ -30,7 +30,9 @@ rule score:
         predictions=lambda wildcards: table_runs(wildcards.table),
         failures="results/failures.csv",
     output:
-        "results/scores/{table}.csv",
+        scores="results/scores/{table}.csv",
+        pairs="results/scores/{table}.pairs.csv",
+        detectable="results/scores/{table}.detectable.csv",
     log:
         "results/logs/score/{table}.log",
     benchmark:
@@ -48,17 +50,21 @@ rule score:
         seed=SETTINGS.seed,
         version=stage_version("score"),
     shell:
-        "python -m aqa_pipeline.stages.score {input.predictions} {output} --table {params.table:q}"
+        "python -m aqa_pipeline.stages.score {input.predictions} {output.scores} {output.pairs} {output.detectable}"
+        " --table {params.table:q}"
         " --bootstrap {params.bootstrap} --seed {params.seed} > {log} 2>&1"
 
 
 rule tabulate:
     input:
         scores=expand("results/scores/{table}.csv", table=SETTINGS.make_tables),
+        beside=expand("results/scores/{table}.{kind}.csv", table=SETTINGS.make_tables, kind=["pairs", "detectable"]),
         ledgers=ledgers(),
     output:
         tables="results/tables.csv",
-        comparisons="results/significance.csv",
+        comparisons="results/comparisons.csv",
+        significance="results/significance.csv",
+        detectable="results/detectable.csv",
     log:
         "results/logs/tabulate.log",
     benchmark:
@@ -79,6 +85,7 @@ rule tabulate:
         version=stage_version("tabulate"),
     shell:
         "python -m aqa_pipeline.stages.tabulate {input.scores} {output.tables} {output.comparisons}"
+        " {output.significance} {output.detectable}"
         " --tables {params.tables:q} --variants {params.variants:q} --command {params.command:q}"
         " --absent {params.absent:q} --published-as {params.published_as:q} > {log} 2>&1"
 
