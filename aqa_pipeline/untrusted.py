@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from aqa_pipeline import mat5
 from aqa_pipeline.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -257,25 +258,17 @@ def read_mat(path: Path, *names: str) -> dict[str, np.ndarray]:
     InputError
         The file is missing or broken, lacks a name, or holds an object or a function under it.
     """
-    from scipy.io import loadmat, whosmat
-
     data = _bytes(path, f"a MATLAB file with {', '.join(names)}")
     try:
-        shapes = {name: shape for name, shape, _ in whosmat(io.BytesIO(data))}
-        for name in names:
-            if name in shapes and 8 * math.prod(shapes[name]) > LARGEST:
-                raise InputError(f"{path}: '{name}' has the shape {shapes[name]}, expected {LARGEST} bytes at most")
-        found = loadmat(io.BytesIO(data), variable_names=names, struct_as_record=True)
-    except InputError:
-        raise
+        found = dict(mat5.variables(data, LARGEST))
     except NotImplementedError:
         raise InputError(f"{path}: a MATLAB file of version 7.3, expected version 7 or before") from None
     except (Exception, MemoryError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as a MATLAB file ({_why(error)})") from error
     for name in names:
         if name not in found:
-            raise InputError(f"{path}: no variable '{name}', {nearest(name, shapes)}")
-        if not isinstance(found[name], np.ndarray) or found[name].dtype.kind not in "biufU":
+            raise InputError(f"{path}: no variable '{name}', {nearest(name, found)}")
+        if found[name] is None:
             raise InputError(f"{path}: '{name}' holds no plain array, expected numbers or text")
     return {name: found[name] for name in names}
 

@@ -402,14 +402,14 @@ def test_mat_that_lacks_a_name_or_is_none(mat, tmp_path):
 
 
 def test_mat_that_claims_too_much(mat):
-    path = mat(a=np.ones((2, 3)))
     import scipy.io
 
+    path = mat(a=np.ones((2, 3)))
     scipy.io.savemat(path, {"a": np.ones((2, 3))}, do_compression=False)
     data = path.read_bytes()
     at = data.index(struct.pack("<ii", 2, 3))
     path.write_bytes(data[:at] + struct.pack("<ii", 2**20, 2**10) + data[at + 8 :])
-    with pytest.raises(InputError, match=r"'a' has the shape \(1048576, 1024\), expected \d+ bytes at most"):
+    with pytest.raises(InputError, match=r"file.mat: cannot be read .*'a' has 6 values for shape \[1048576, 1024\]"):
         untrusted.read_mat(path, "a")
 
 
