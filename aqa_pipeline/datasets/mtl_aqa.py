@@ -37,7 +37,7 @@ from aqa_pipeline.datasets import _diving
 from aqa_pipeline.datasets._diving import FPS, Field
 from aqa_pipeline.datasets._table import finished, over_difficulty, times_difficulty
 from aqa_pipeline.errors import InputError, nearest
-from aqa_pipeline.untrusted import read_xlsx
+from aqa_pipeline.untrusted import read_xlsx, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -230,12 +230,13 @@ def _read_dictionary(root: Path) -> dict[Key, dict[str, Any]] | None:
         return None
     dives = {}
     for key, entry in _diving.read_dict(path).items():
-        where = f"{path}: dive {key}"
+        known = _expect_key(path, key)
+        where = f"{path}: dive {known}"
         dive = _diving.checked(where, entry, _FIELDS)
         if dive["first_frame"] > dive["last_frame"]:
             found = f"{dive['first_frame']} to {dive['last_frame']}"
             raise InputError(f"{where}: frames {found}, expected the first before the last")
-        dives[_expect_key(path, key)] = dive
+        dives[known] = dive
     return dives
 
 
@@ -244,7 +245,7 @@ def _expect_key(path: Path, key: Any) -> Key:
         video, dive = map(_diving.whole, key)
         if video is not None and dive is not None:
             return video, dive
-    raise InputError(f"{path}: dive {key!s:.60}, expected a pair of video and dive number")
+    raise InputError(f"{path}: dive {shown(key)}, expected a pair of video and dive number")
 
 
 def _digit(value: Any) -> int | None:
@@ -330,6 +331,8 @@ _COLUMNS = {
 }
 """How the headers of the fifteen sheets begin, without blanks and points; the marks begin in the last of them."""
 
+_WRITTEN = r"[0-9]{1,9}([.,][0-9]{1,9})?"  # a number as text
+
 _PARTS = {
     "position": lambda cell: {"f": "d", "d": "d", "p": "b", "b": "b", "t": "c", "c": "c", "s": "a", "a": "a"}.get(
         _letter(cell)
@@ -346,24 +349,28 @@ def _read_sheets(root: Path) -> tuple[dict[Key, dict[str, Any]], list[tuple[str,
     dives: dict[Key, dict[str, Any]] = {}
     problems: list[tuple[str, str, str]] = []
     for video, path in _sheets(root).items():
-        rows = read_xlsx(path)
-        columns = _columns(path, rows[0] if rows else ())
-        for line, row in enumerate(rows[1:], start=2):
-            cells = {name: row[at] if at < len(row) else None for name, at in columns.items()}
-            if _blank(cells["number"]) and _view(cells) != "s":
-                continue
-            key = (video, _diving.whole(_cell_number(cells["number"])) or 0)
-            marks = row[columns["judge_scores"] :][:N_JUDGES]
+        for line, cells, marks in _rows(path):
+            number = _diving.whole(_cell_number(cells["number"])) or 0
             dive, reasons = _dive(cells, marks)
-            if not key[1] or key in dives:
-                dive, reasons = (
-                    None,
-                    [("unusable_row", f"number {_shown(cells['number'])}, expected one of its own from 1")],
-                )
-            problems += [(_video_id(key), kind, f"{path.name} row {line}: {text}") for kind, text in reasons]
+            if number == 0 or (video, number) in dives:
+                text = f"number {shown(cells['number'])}, expected one of its own from 1"
+                dive, reasons = None, [("unusable_row", text)]
+            problems += [
+                (_video_id((video, number)), kind, f"{path.name} row {line}: {text}") for kind, text in reasons
+            ]
             if dive is not None:
-                dives[key] = dive
+                dives[video, number] = dive
     return dives, problems
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any], tuple]]:
+    """Line, cells by name and marks of every row that is meant as a dive: with a number, or in the view that counts."""
+    rows = read_xlsx(path)
+    columns = _columns(path, rows[0] if rows else ())
+    for line, row in enumerate(rows[1:], start=2):
+        cells = {name: row[at] if at < len(row) else None for name, at in columns.items()}
+        if not _blank(cells["number"]) or _view(cells) == "s":
+            yield line, cells, row[columns["judge_scores"] :][:N_JUDGES]
 
 
 def _columns(path: Path, header: tuple) -> dict[str, int]:
@@ -372,9 +379,8 @@ def _columns(path: Path, header: tuple) -> dict[str, int]:
     for name, beginnings in _COLUMNS.items():
         at = next((i for i, cell in enumerate(plain) if cell.startswith(beginnings)), None)
         if at is None:
-            raise InputError(
-                f"{path}: row 1: no column '{beginnings[0]}', {nearest(beginnings[0], filter(None, plain))}"
-            )
+            known = nearest(beginnings[0], filter(None, plain))
+            raise InputError(f"{path}: row 1: no column '{beginnings[0]}', {known}")
         found[name] = at
     return found
 
@@ -382,7 +388,7 @@ def _columns(path: Path, header: tuple) -> dict[str, int]:
 def _dive(cells: dict[str, Any], marks: tuple) -> tuple[dict[str, Any] | None, list[tuple[str, str]]]:
     """One dive of a sheet, None where its row is of no use, with kinds and texts of what is wrong."""
     if _view(cells) != "s":
-        return None, [("unusable_row", f"view {_shown(cells['view'])}, expected 's', the side at normal speed")]
+        return None, [("unusable_row", f"view {shown(cells['view'])}, expected 's', the side at normal speed")]
     dive: dict[str, Any] = {
         "first_frame": _diving.whole(_cell_number(cells["first_frame"])),
         "last_frame": _diving.whole(_cell_number(cells["last_frame"])),
@@ -391,29 +397,25 @@ def _dive(cells: dict[str, Any], marks: tuple) -> tuple[dict[str, Any] | None, l
     }
     for name, value in dive.items():
         if value is None:
-            return None, [("unusable_row", f"{name} {_shown(cells[name])}, expected a number")]
+            return None, [("unusable_row", f"{name} {shown(cells[name])}, expected a number")]
     if dive["first_frame"] > dive["last_frame"]:
         return None, [("unusable_row", f"frames {dive['first_frame']} to {dive['last_frame']}")]
     problems = []
     for name, read in _PARTS.items():
         value = read(cells[name])
         if value is None:
-            problems.append(("unusable_dive_number", f"{name} {_shown(cells[name])}"))
+            problems.append(("unusable_dive_number", f"{name} {shown(cells[name])}"))
         else:
             dive[name] = value
     judges = [_cell_number(cell) for cell in marks]
     for cell, mark in zip(marks, judges, strict=True):
-        if mark is not None and isinstance(cell, str) and not re.fullmatch(r"\d+([.,]\d+)?", cell.strip()):
-            problems.append(("mistyped_mark", f"{_shown(cell)} is read as {mark:g}"))
+        if mark is not None and isinstance(cell, str) and not re.fullmatch(_WRITTEN, cell.strip()):
+            problems.append(("mistyped_mark", f"{shown(cell)} is read as {mark:g}"))
     if len(judges) == N_JUDGES and None not in judges:
         dive["judge_scores"] = judges
     else:
-        problems.append(("unusable_marks", f"marks {_shown(list(marks))}, expected {N_JUDGES} numbers"))
+        problems.append(("unusable_marks", f"marks {shown(list(marks))}, expected {N_JUDGES} numbers"))
     return dive, problems
-
-
-def _shown(value: Any) -> str:
-    return f"{value!r:.80}"
 
 
 def _blank(cell: Any) -> bool:
@@ -432,7 +434,7 @@ def _cell_number(cell: Any) -> float | None:
     """A number, also one written as text or with a comma, or a point too many as in '7..5'."""
     if isinstance(cell, str):
         written = re.sub(r"[.,]+", ".", cell.strip())
-        return float(written) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", written) else None
+        return float(written) if re.fullmatch(_WRITTEN, written) else None
     return _diving.number(cell)
 
 
