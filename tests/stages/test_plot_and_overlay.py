@@ -47,7 +47,8 @@ def test_plots_of_a_table(predictions, tmp_path):
     tabulate(scored[:1], made, *beside, tables={"main": TABLE})
     plot(predictions, tmp_path / "scores.csv", made, tmp_path / "plots", name="main", table=TABLE)
     names = sorted(path.name for path in (tmp_path / "plots").iterdir())
-    assert names == ["overview.med.png", "overview.spearman_rho.png", "scatter.dives.png", "training.png"]
+    overviews = ["overview.med.png", "overview.spearman_rho.png"]
+    assert names == ["critical_difference.dives.png", *overviews, "scatter.dives.png", "training.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in (tmp_path / "plots").iterdir())
 
 

@@ -17,6 +17,11 @@ for table in SETTINGS.make_tables:
             scatter=expand(
                 "results/plots/{table}/scatter.{dataset}.png", table=table, dataset=SETTINGS.tables[table].datasets
             ),
+            ranks=expand(
+                "results/plots/{table}/critical_difference.{dataset}.png",
+                table=table,
+                dataset=SETTINGS.tables[table].datasets,
+            ),
             training=f"results/plots/{table}/training.png",
         log:
             f"results/logs/plot/{table}.log",
