@@ -177,7 +177,7 @@ def critical_difference(
     """Average ranks of the systems' absolute errors over clips; those that Nemenyi's test does not part are joined.
 
     The clips stand for Demsar's data sets, see `ranking`: what is told apart here is told apart on clips of this kind.
-    Bars mean little where Friedman's p is not small.
+    Nemenyi's test is meant to follow a small p of Friedman's, which stands in the title.
 
     Parameters
     ----------
@@ -189,29 +189,28 @@ def critical_difference(
     ranked = ranking(found)
     if ranked is None:
         return _say("fewer than three systems predict scores of the same clips: nothing to rank", path)
-    beside = 0.5 + 0.075 * max(len(_label(name)) for name in ranked.names)  # inches for the longest label
-    cliques = ranked.cliques()
+    half, low, high = math.ceil(len(ranked.names) / 2), *ranked.ends
+    cliques, inch = ranked.cliques(), (high - low) / 4.8  # ranks an inch
+    left, right = (
+        0.5 + 0.075 * max(len(_label(n)) for n in part) for part in (ranked.names[:half], ranked.names[half:])
+    )
     below = 0.45 + 0.11 * len(cliques)  # inches from the axis to the first label
-    height = 1.35 + below + 0.24 * math.ceil(len(ranked.names) / 2)
-    with _figure(path, (4.8 + 2 * beside, height)) as (_, axes):
+    depth = below + 0.24 * half
+    with _figure(path, (4.8 + left + right, depth + 1.35)) as (_, axes):
         axis = axes.flat[0]
-        low, high = math.floor(ranked.ranks.min()), math.ceil(ranked.ranks.max())
-        high = max(high, math.ceil(low + ranked.critical_difference), low + 1)
-        inch = (high - low) / 4.8  # ranks an inch
-        axis.set(
-            xlim=(low - beside * inch, high + beside * inch), ylim=(-below - 0.24 * ((len(ranked.names) + 1) // 2), 0.7)
-        )
+        axis.set(xlim=(low - left * inch, high + right * inch), ylim=(-depth, 0.7))
         axis.set_axis_off()
         _rank_axis(axis, low, high, ranked.critical_difference)
         for number, (first, last) in enumerate(cliques):
-            reach, depth = 0.03 * inch, -0.16 - 0.11 * number
-            ends = [ranked.ranks[first] - reach, ranked.ranks[last] + reach]
-            axis.plot(ends, [depth, depth], color=INK, linewidth=3.2, solid_capstyle="butt", zorder=3)
-        _rank_labels(axis, ranked, (low, high), below, {floor: ORANGE, ceiling: GREEN})
-        alike = f"Friedman p = {ranked.p:.2g}" if ranked.p >= 1e-4 else "Friedman p < 0.0001"
-        facts = f"{alike}, critical difference {ranked.critical_difference:.2f} (Nemenyi, 5 %)"
-        over = f"{title}: " if title else ""
-        axis.set_title(f"{over}average rank of the absolute error on {ranked.n_clips} clips\n{facts}", fontsize=9.5)
+            ends, height = (ranked.ranks[first] - 0.03 * inch, ranked.ranks[last] + 0.03 * inch), -0.16 - 0.11 * number
+            axis.plot(ends, [height, height], color=INK, linewidth=3.2, solid_capstyle="butt", zorder=3)
+        _rank_labels(axis, ranked, below, {floor: ORANGE, ceiling: GREEN})
+        over, p = f"{title}: " if title else "", f"= {ranked.p:.2g}" if ranked.p >= 1e-4 else "< 0.0001"
+        axis.set_title(
+            f"{over}average rank of the absolute error on {ranked.n_clips} clips, 1 is nearest to the judges\n"
+            f"Friedman p {p}, critical difference {ranked.critical_difference:.2f} (Nemenyi, 5 %)",
+            fontsize=9.5,
+        )
 
 
 def _rank_axis(axis: Any, low: int, high: int, critical: float) -> None:
@@ -224,21 +223,20 @@ def _rank_axis(axis: Any, low: int, high: int, critical: float) -> None:
     axis.text(low + critical / 2, 0.52, "critical difference", ha="center", va="bottom", fontsize=8, color=GREY)
 
 
-def _rank_labels(
-    axis: Any, ranked: Ranking, ends: tuple[int, int], below: float, colours: Mapping[str | None, str]
-) -> None:
+def _rank_labels(axis: Any, ranked: Ranking, below: float, colours: Mapping[str | None, str]) -> None:
     """From each rank a line down and out to its name: the better half to the left, the outermost on top."""
-    half = math.ceil(len(ranked.names) / 2)
-    gap = 0.08 * (ends[1] - ends[0]) / 4.8
+    n, (low, high) = len(ranked.names), ranked.ends
+    gap = 0.08 * (high - low) / 4.8
     for place, (name, rank) in enumerate(zip(ranked.names, ranked.ranks, strict=True)):
-        left = place < half
-        depth = -below - 0.24 * (place if left else len(ranked.names) - 1 - place)
-        edge, side = (ends[0], -1) if left else (ends[1], 1)
-        colour = colours.get(name, BLUE)
-        axis.plot([rank, rank, edge], [0, depth, depth], color=colour, linewidth=1.1, zorder=2)
+        left = place < math.ceil(n / 2)
+        height = -below - 0.24 * (place if left else n - 1 - place)
+        edge, colour = low if left else high, colours.get(name, BLUE)
+        axis.plot([rank, rank, edge], [0, height, height], color=colour, linewidth=1.1, zorder=2)
         axis.plot(rank, 0, "o", color=colour, markersize=4, zorder=4)
         text = f"{_label(name)}  {rank:.2f}" if left else f"{rank:.2f}  {_label(name)}"
-        axis.text(edge + side * gap, depth, text, ha="right" if left else "left", va="center", fontsize=8.5)
+        axis.text(
+            edge - gap if left else edge + gap, height, text, ha="right" if left else "left", va="center", fontsize=8.5
+        )
 
 
 def training_curves(histories: Mapping[str, Sequence[pd.DataFrame]], path: Path) -> None:

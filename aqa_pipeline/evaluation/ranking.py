@@ -9,6 +9,7 @@ better on most clips and far off on a few has a good rank and a bad mean error.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -28,6 +29,12 @@ class Ranking:
     p: float  # of Friedman's test that all systems are alike
     critical_difference: float  # average ranks further apart differ at the level 0.05
     n_clips: int
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """Whole ranks that hold all systems, and the critical difference, between them."""
+        low, high = math.floor(self.ranks.min() - 0.05), math.ceil(self.ranks.max() + 0.05)
+        return low, max(high, math.ceil(low + self.critical_difference))
 
     def cliques(self) -> list[tuple[int, int]]:
         """First and last place of each largest group of systems that are not told apart."""
