@@ -29,13 +29,15 @@ class Draws:
         key = (row, dataset, scores.quantity(metric))
         if key not in self._tests:
             found = self.found.get((row, dataset))
-            usable = [] if found is None else found.where(found.usable(key[2])).tests
-            self._tests[key] = frozenset(usable)
+            tests = frozenset() if found is None else frozenset(found.where(found.usable(key[2])).tests)
+            same = (known for known in self._tests.values() if known == tests)
+            self._tests[key] = next(same, tests)  # most rows share one object, which is quick to compare
         return self._tests[key]
 
     def common(self, rows: Sequence[str], dataset: str, metric: str) -> frozenset[Test]:
         """Tests that all of the rows share."""
-        return frozenset.intersection(*(self.tests(row, dataset, metric) for row in rows))
+        first, *others = (self.tests(row, dataset, metric) for row in rows)
+        return first if all(tests is first for tests in others) else first.intersection(*others)
 
     def on(self, row: str, dataset: str, tests: frozenset[Test]) -> Predictions:
         """Predictions of a row on the given tests."""
@@ -49,9 +51,14 @@ class Draws:
     def together(self, rows: Sequence[str], dataset: str, metric: str) -> list[Sampled]:
         """Rows on the tests that all of them share, with the same draws."""
         common = self.common(rows, dataset, metric)
-        for row in rows:
-            key = (row, dataset, metric, common)
-            if key not in self._sampled:
-                found = self.on(row, dataset, common)
-                self._sampled[key] = scores.sampled(found, metric, n_draws=self.n_draws, seed=self.seed)
+        if any((row, dataset, metric, common) not in self._sampled for row in rows):
+            self._sample(rows, dataset, metric, common)
         return [self._sampled[row, dataset, metric, common] for row in rows]
+
+    def _sample(self, rows: Sequence[str], dataset: str, metric: str, common: frozenset[Test]) -> None:
+        """The rows, and with them all others that were tested on just these tests."""
+        alike = [row for row, of in self.found if of == dataset and self.tests(row, dataset, metric) == common]
+        wanted = sorted(row for row in {*rows, *alike} if (row, dataset, metric, common) not in self._sampled)
+        systems = [self.on(row, dataset, common) for row in wanted]
+        drawn = scores.together(systems, metric, n_draws=self.n_draws, seed=self.seed)
+        self._sampled |= {(row, dataset, metric, common): one for row, one in zip(wanted, drawn, strict=True)}

@@ -58,11 +58,13 @@ def exchanged(
     pairs : names of systems
     video_ids : sorted, those that the parts' `videos` count through
     """
-    prepare = _Ranks.of if scores.is_correlation(metric) else _Terms.of
-    prepared = {name: prepare(parts) for name, parts in systems.items() if parts}
+    kind = _Ranks if scores.is_correlation(metric) else _Terms
+    prepared = {name: kind.of(parts) for name, parts in systems.items() if parts}
     made: dict[Pair, list] = {pair: [] for pair in pairs if set(pair) <= set(prepared)}
+    if not made:
+        return {}
     for signs in coins(video_ids, n_permutations=n_permutations, seed=seed):
-        signed = {name: system.signed(signs) for name, system in prepared.items()}
+        signed = dict(zip(prepared, kind.signed(list(prepared.values()), signs), strict=True))
         for (a, b), pieces in made.items():
             pieces.append(prepared[a].after(prepared[b], signed[a], signed[b]))
     return {pair: tuple(np.concatenate(side) for side in zip(*pieces, strict=True)) for pair, pieces in made.items()}
@@ -106,8 +108,10 @@ class _Terms:
             np.add.at(terms, part.videos, alone / (len(alone) * len(parts)))
         return cls(terms)
 
-    def signed(self, signs: np.ndarray) -> np.ndarray:
-        return signs @ self.terms  # (permutations,)
+    @staticmethod
+    def signed(systems: Sequence[_Terms], signs: np.ndarray) -> np.ndarray:
+        """(systems, permutations) signed sums of the terms."""
+        return np.stack([system.terms for system in systems]) @ signs.T
 
     def after(self, other: _Terms, own: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The metric of this system and the other after the exchange."""
@@ -127,7 +131,7 @@ class _Ranks:
     """A correlation of ranks in each group and seed. Ranks are centred and doubled: sums of them are exact."""
 
     parts: Sequence[Part]
-    columns: list[np.ndarray]  # of each group: (N, 3 S) rank, its square, its product with the true rank
+    columns: list[np.ndarray]  # of each group: (3 S, N) rank, its square, its product with the true rank
     squares: list[np.ndarray]  # (S,) sum of squares
     products: list[np.ndarray]  # (S,) sum of products with the true ranks
     spread: list[float]  # sum of squares of the true ranks
@@ -139,18 +143,22 @@ class _Ranks:
         columns, squares, products, spread = [], [], [], []
         for part in parts:
             true, own = (2 * rankdata(side, axis=-1) - (len(part.true) + 1) for side in (part.true, part.predicted))
-            columns.append(np.concatenate([own, own**2, own * true]).T)
+            columns.append(np.concatenate([own, own**2, own * true]))
             squares.append((own**2).sum(axis=1))
             products.append((own * true).sum(axis=1))
             spread.append(float((true**2).sum()))
         return cls(parts, columns, squares, products, spread)
 
-    def signed(self, signs: np.ndarray) -> list[np.ndarray]:
-        """Of each group (3, S, permutations): the signed sums of its columns."""
-        found = []
-        for part, columns in zip(self.parts, self.columns, strict=True):
-            n_seeds = len(part.predicted)
-            found.append((columns.T @ signs.T[part.videos]).reshape(3, n_seeds, len(signs)))
+    @staticmethod
+    def signed(systems: Sequence[_Ranks], signs: np.ndarray) -> list[list[np.ndarray]]:
+        """Of each system and group (3, S, permutations): the signed sums of its columns, all in one product."""
+        found: list[list[np.ndarray]] = [[] for _ in systems]
+        for group, part in enumerate(systems[0].parts if systems else []):
+            columns = [system.columns[group] for system in systems]
+            sums = np.concatenate(columns) @ signs.T[part.videos]
+            ends = np.cumsum([len(rows) for rows in columns])[:-1]
+            for of, piece in zip(found, np.split(sums, ends), strict=True):
+                of.append(piece.reshape(3, -1, len(signs)))
         return found
 
     def after(

@@ -1,4 +1,4 @@
-"""Pictures of a table: every row with its interval, predicted against true scores, training curves.
+"""Pictures of a table: rows with intervals, predicted against true scores, average ranks, training curves.
 
 Colours are those of Okabe and Ito, which colour-blind readers tell apart; what matters is also told by place and shape.
 """
@@ -15,6 +15,7 @@ import numpy as np
 
 from aqa_pipeline import stores
 from aqa_pipeline.evaluation.predictions import Predictions
+from aqa_pipeline.evaluation.ranking import Ranking, ranking
 from aqa_pipeline.evaluation.scoring import MEAN
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ TITLES = {
     "relative_l2_x100": "R-l2 x 100",
     "med": "mean absolute error, points",
     "mse": "mean squared error",
+    "aiou_50": "AIoU@0.5, percent",
+    "aiou_75": "AIoU@0.75, percent",
 }
 
 
@@ -111,11 +114,15 @@ def scatter(
 
     Parameters
     ----------
-    found : predictions on one data set by row "system.variant"; several seeds are averaged
+    found : predictions on one data set by row "system.variant"; several seeds are averaged, rows without scores are
+        left out
     path : png file
     floor, ceiling : rows drawn in colours of their own
     scored : scores of the table on this data set, with columns system, variant, metric, value, ci_low and ci_high
     """
+    found = {name: one.where(one.usable("score")) for name, one in found.items() if one.usable("score").any()}
+    if not found:
+        return _say("no row of this table predicts scores", path)
     columns = min(4, len(found))
     rows = math.ceil(len(found) / columns)
     limits = _limits(found.values())
@@ -164,6 +171,74 @@ def _limits(found: Sequence[Predictions] | Any) -> tuple[float, float]:
     return float(low - margin), float(high + margin)
 
 
+def critical_difference(
+    found: Mapping[str, Predictions], path: Path, *, floor: str | None, ceiling: str | None, title: str = ""
+) -> None:
+    """Average ranks of the systems' absolute errors over clips; those that Nemenyi's test does not part are joined.
+
+    The clips stand for Demsar's data sets, see `ranking`: what is told apart here is told apart on clips of this kind.
+    Nemenyi's test is meant to follow a small p of Friedman's, which stands in the title.
+
+    Parameters
+    ----------
+    found : predictions on one data set by row "system.variant"
+    path : png file
+    floor, ceiling : rows drawn in colours of their own
+    title : name of the data set
+    """
+    ranked = ranking(found)
+    if ranked is None:
+        return _say("fewer than three systems predict scores of the same clips: nothing to rank", path)
+    half, low, high = math.ceil(len(ranked.names) / 2), *ranked.ends
+    cliques, inch = ranked.cliques(), (high - low) / 4.8  # ranks an inch
+    left, right = (
+        0.5 + 0.075 * max(len(_label(n)) for n in part) for part in (ranked.names[:half], ranked.names[half:])
+    )
+    below = 0.45 + 0.11 * len(cliques)  # inches from the axis to the first label
+    depth = below + 0.24 * half
+    with _figure(path, (4.8 + left + right, depth + 1.35)) as (_, axes):
+        axis = axes.flat[0]
+        axis.set(xlim=(low - left * inch, high + right * inch), ylim=(-depth, 0.7))
+        axis.set_axis_off()
+        _rank_axis(axis, low, high, ranked.critical_difference)
+        for number, (first, last) in enumerate(cliques):
+            ends, height = (ranked.ranks[first] - 0.03 * inch, ranked.ranks[last] + 0.03 * inch), -0.16 - 0.11 * number
+            axis.plot(ends, [height, height], color=INK, linewidth=3.2, solid_capstyle="butt", zorder=3)
+        _rank_labels(axis, ranked, below, {floor: ORANGE, ceiling: GREEN})
+        over, p = f"{title}: " if title else "", f"= {ranked.p:.2g}" if ranked.p >= 1e-4 else "< 0.0001"
+        axis.set_title(
+            f"{over}average rank of the absolute error on {ranked.n_clips} clips, 1 is nearest to the judges\n"
+            f"Friedman p {p}, critical difference {ranked.critical_difference:.2f} (Nemenyi, 5 %)",
+            fontsize=9.5,
+        )
+
+
+def _rank_axis(axis: Any, low: int, high: int, critical: float) -> None:
+    """The line of ranks at height 0, and the critical difference as a ruler above it; heights are inches."""
+    axis.plot([low, high], [0, 0], color=INK, linewidth=1)
+    for tick in range(low, high + 1):
+        axis.plot([tick, tick], [0, 0.07], color=INK, linewidth=1)
+        axis.text(tick, 0.1, str(tick), ha="center", va="bottom", fontsize=8.5)
+    axis.plot([low, low + critical], [0.45, 0.45], "|-", color=GREY, linewidth=1.6, markersize=7, markeredgewidth=1.4)
+    axis.text(low + critical / 2, 0.52, "critical difference", ha="center", va="bottom", fontsize=8, color=GREY)
+
+
+def _rank_labels(axis: Any, ranked: Ranking, below: float, colours: Mapping[str | None, str]) -> None:
+    """From each rank a line down and out to its name: the better half to the left, the outermost on top."""
+    n, (low, high) = len(ranked.names), ranked.ends
+    gap = 0.08 * (high - low) / 4.8
+    for place, (name, rank) in enumerate(zip(ranked.names, ranked.ranks, strict=True)):
+        left = place < math.ceil(n / 2)
+        height = -below - 0.24 * (place if left else n - 1 - place)
+        edge, colour = low if left else high, colours.get(name, BLUE)
+        axis.plot([rank, rank, edge], [0, height, height], color=colour, linewidth=1.1, zorder=2)
+        axis.plot(rank, 0, "o", color=colour, markersize=4, zorder=4)
+        text = f"{_label(name)}  {rank:.2f}" if left else f"{rank:.2f}  {_label(name)}"
+        axis.text(
+            edge - gap if left else edge + gap, height, text, ha="right" if left else "left", va="center", fontsize=8.5
+        )
+
+
 def training_curves(histories: Mapping[str, Sequence[pd.DataFrame]], path: Path) -> None:
     """Loss over training steps, a panel a row: each run as a thin line, their mean as a thick one.
 
@@ -190,6 +265,13 @@ def training_curves(histories: Mapping[str, Sequence[pd.DataFrame]], path: Path)
             axis.set_visible(False)
         figure.supxlabel("training step", fontsize=9)
         figure.supylabel("training loss", fontsize=9)
+
+
+def _say(words: str, path: Path) -> None:
+    """A picture of nothing but words, where there is nothing to draw."""
+    with _figure(path, (5.5, 1.2)) as (_, axes):
+        axes.flat[0].text(0.5, 0.5, words, ha="center", va="center", color=GREY)
+        axes.flat[0].set_axis_off()
 
 
 def _label(row: str) -> str:

@@ -142,6 +142,12 @@ def _table(path: Path) -> pd.DataFrame:
     for column in COLUMNS:
         if column not in table:
             raise InputError(f"{path}: no column '{column}', {nearest(column, table.columns)}")
+    kinds = dict.fromkeys((*COLUMNS[1:], *TRANSITIONS), float) | {"fold": int, "seed": int}
+    for column in filter(table.columns.__contains__, kinds):
+        try:
+            table[column] = table[column].astype(kinds[column])
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{path}: column '{column}' holds what is no number ({error})") from error
     return table
 
 

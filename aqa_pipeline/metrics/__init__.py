@@ -2,7 +2,9 @@
 
 Every metric is `(predicted, true, *, weights=None)` over N clips: `(N,)` values, or `(N, 2)` transitions, give a float.
 With `weights` `(draws, N)`, how often each clip stands in a bootstrap draw, the answer is `(draws,)`: what the metric
-would be on clips repeated that often. So thousands of draws are a few array operations, and nothing is ranked twice.
+would be on clips repeated that often. `predicted` may hold several predictions of the same clips, `(S, N)` or
+`(S, N, 2)`; the answer then has S as its first axis. So thousands of draws are a few array operations, each side is
+sorted once for all of them, and the true values once for all predictions.
 What cannot be computed (no samples, a rank of a constant) is NaN.
 
 A module may say more about its metric in constants:

@@ -15,12 +15,13 @@ def counts(weights: np.ndarray | None, n: int) -> np.ndarray:
 
 
 def answer(values: np.ndarray, weights: np.ndarray | None) -> np.ndarray | float:
-    """Values (draws,) as they are, or the only one as a float where no weights were given."""
-    return float(values[0]) if weights is None else values
+    """Values (..., draws) as they are, or those of the only draw where no weights were given."""
+    return values[..., 0][()] if weights is None else values
 
 
 def mean(terms: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray | float:
-    """Mean of terms (N,) as a float, or (draws,) with weights (draws, N); NaN without a clip."""
-    each = counts(weights, len(terms))
+    """Mean of terms (..., N) over clips: (...,), or (..., draws) with weights (draws, N); NaN without a clip."""
+    each = counts(weights, terms.shape[-1])
     total = each.sum(axis=1)
-    return answer(np.divide(each @ terms, total, out=np.full(len(each), np.nan), where=total > 0), weights)
+    sums = terms @ each.T
+    return answer(np.divide(sums, total, out=np.full_like(sums, np.nan), where=total > 0), weights)

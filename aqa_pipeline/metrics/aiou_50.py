@@ -28,6 +28,6 @@ def aiou_50(predicted: np.ndarray, true: np.ndarray, *, weights: np.ndarray | No
     of transitions already has 78.5 at 0.5 and 32.4 at 0.75 on FineDiving: read it beside such a floor.
     """
     predicted, true = np.asarray(predicted, float), np.asarray(true, float)
-    assert predicted.shape == true.shape == (len(true), 2), (predicted.shape, true.shape)
+    assert predicted.shape[-2:] == true.shape == (len(true), 2), (predicted.shape, true.shape)
     overlap = transitions.iou(predicted, true)
     return 100 * _weighted.mean(np.where(np.isnan(overlap), np.nan, overlap >= 0.50), weights)

@@ -15,5 +15,5 @@ def med(predicted: np.ndarray, true: np.ndarray, *, weights: np.ndarray | None =
     Source: Li et al., End-to-end learning for action quality assessment, PCM 2018.
     """
     predicted, true = np.asarray(predicted, float), np.asarray(true, float)
-    assert predicted.shape == true.shape, (predicted.shape, true.shape)
+    assert predicted.shape[-1:] == true.shape, (predicted.shape, true.shape)
     return _weighted.mean(np.abs(predicted - true), weights)

@@ -34,6 +34,6 @@ def relative_l2_x100(
     Source: Yu et al., Group-aware contrastive regression, ICCV 2021, section 4.1.
     """
     predicted, true = np.asarray(predicted, float), np.asarray(true, float)
-    assert predicted.shape == true.shape, (predicted.shape, true.shape)
+    assert predicted.shape[-1:] == true.shape, (predicted.shape, true.shape)
     scale = score_range if score_range is not None else np.ptp(true) if len(true) else 0.0
     return 100 * _weighted.mean(((predicted - true) / (scale if scale > 0 else np.nan)) ** 2, weights)

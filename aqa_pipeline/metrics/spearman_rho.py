@@ -27,17 +27,22 @@ def spearman_rho(predicted: np.ndarray, true: np.ndarray, *, weights: np.ndarray
     Source: Spearman 1904; ties averaged, as in all released code of the field.
     """
     predicted, true = np.asarray(predicted, float), np.asarray(true, float)
-    assert predicted.shape == true.shape, (predicted.shape, true.shape)
+    assert predicted.shape[-1:] == true.shape, (predicted.shape, true.shape)
     each = np.ascontiguousarray(_weighted.counts(weights, len(true)).T)  # (N, draws): sorting moves whole rows
-    if len(true) < 2 or np.isnan(predicted).any() or np.isnan(true).any():
-        return _weighted.answer(np.full(each.shape[1], np.nan), weights)
-    total = each.sum(axis=0)
-    (a, ties_a), (b, ties_b) = (_ranks(values, each) for values in (predicted, true))
-    # twice the ranks are whole numbers, and sums of their products are exact: nothing is rounded before the division
-    shared = np.einsum("nd,nd,nd->d", each, a, b) - total * (total + 1) ** 2
-    free = total**3 - total
-    spread = np.sqrt((free - ties_a) * (free - ties_b)) / 3
-    return _weighted.answer(np.divide(shared, spread, out=np.full_like(spread, np.nan), where=spread > 0), weights)
+    found = np.full((*predicted.shape[:-1], each.shape[1]), np.nan)
+    if len(true) > 1 and not np.isnan(true).any():
+        total = each.sum(axis=0)
+        free = total**3 - total
+        ranks, ties = _ranks(true, each)
+        ranks *= each
+        for place in np.ndindex(predicted.shape[:-1]):
+            if not np.isnan(predicted[place]).any():
+                own, own_ties = _ranks(predicted[place], each)
+                # twice the ranks are whole numbers, and sums of their products are exact until the division
+                shared = np.einsum("nd,nd->d", own, ranks) - total * (total + 1) ** 2
+                spread = np.sqrt((free - own_ties) * (free - ties)) / 3
+                np.divide(shared, spread, out=found[place], where=spread > 0)
+    return _weighted.answer(found, weights)
 
 
 def _ranks(values: np.ndarray, each: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from aqa_pipeline.stages import Options, command_line
 
@@ -10,18 +13,18 @@ VERSION = 2
 
 
 def score(
-    predictions: list[Path],
+    predictions: Annotated[list[Path], typer.Argument()] = [],
+    *,
     out: Path,
     pairs: Path,
     detectable: Path,
-    *,
     table: Options,
     bootstrap: int = 2000,
     seed: int = 0,
 ) -> None:
     """Score PREDICTIONS (results/runs/system.variant/dataset.protocol/fold.seed/predictions.parquet) into three CSV.
 
-    OUT holds the figures, PAIRS every two rows compared, DETECTABLE the differences that the test sets can show. The
+    Without any, as where no data set is at hand, the files hold their headers alone. OUT holds the figures, PAIRS every two rows compared, DETECTABLE the differences that the test sets can show. The
     table is a block of `tables` in the configuration: datasets, protocol, rows, metrics, floor, ceiling, over_folds.
     """
     from aqa_pipeline import stores

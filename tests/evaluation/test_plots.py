@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from aqa_pipeline.evaluation import plots
+from aqa_pipeline.evaluation.ranking import ranking
 
 ROWS = ["no_video.default", "train_mean.default", "forest.small", "judge_ceiling.default"]
 ENDS = dict(floor=ROWS[0], ceiling=ROWS[3])
@@ -99,6 +100,56 @@ def test_scatter_has_a_panel_a_row(made, tmp_path, drawn):
     points = axes[2].collections[1].get_offsets()
     np.testing.assert_allclose(points[:, 0], found["forest.small"].score)
     np.testing.assert_allclose(points[:, 1], found["forest.small"].predicted_score.mean(axis=0))
+
+
+def test_scatter_leaves_out_rows_without_scores(made, tmp_path, drawn):
+    found = {row: made(0.5, n=40, seed=i) for i, row in enumerate(ROWS)}
+    found[ROWS[1]].predicted_score[:] = np.nan
+    scored = pd.DataFrame(columns=["system", "variant", "metric"])
+    plots.scatter(found, tmp_path / "scatter.png", scored=scored, **ENDS)
+    titles = [axis.get_title(loc="left") for axis in drawn().axes if axis.get_visible()]
+    assert titles == ["no_video", "forest  small", "judge_ceiling"]
+    plots.scatter({ROWS[1]: found[ROWS[1]]}, tmp_path / "none.png", scored=scored, **ENDS)
+    assert texts(drawn().axes[0]) == ["no row of this table predicts scores"]
+
+
+def test_critical_difference_shows_every_rank_and_joins_what_is_alike(made, tmp_path, drawn):
+    found = {
+        row: made(noise, n=200, seed=i) for i, (row, noise) in enumerate(zip(ROWS, (2, 1, 1.02, 0.05), strict=True))
+    }
+    plots.critical_difference(found, tmp_path / "ranks.png", title="dives", **ENDS)
+    [axis] = drawn().axes
+    ranked = ranking(found)
+    assert ranked.cliques() == [(1, 2)]
+    named = {text for text in texts(axis) if "  " in text}
+    assert f"judge_ceiling  {ranked.ranks[0]:.2f}" in named
+    assert f"{ranked.ranks[3]:.2f}  no_video" in named
+    assert len(named) == 4
+    [bar] = [line for line in axis.lines if line.get_linewidth() > 3]
+    low, high = bar.get_xdata()
+    assert low < ranked.ranks[1] < ranked.ranks[2] < high < ranked.ranks[3]
+    assert axis.get_title().startswith("dives: average rank of the absolute error on 200 clips")
+    assert f"Friedman p < 0.0001, critical difference {ranked.critical_difference:.2f}" in axis.get_title()
+    picture = pixels(tmp_path / "ranks.png")
+    assert min(has_colour(picture, colour) for colour in (plots.BLUE, plots.ORANGE, plots.GREEN)) > 50
+
+
+@pytest.mark.parametrize("n_systems", [3, 12])
+def test_names_of_many_systems_neither_overlap_nor_leave_the_picture(made, tmp_path, drawn, n_systems):
+    rows = [f"pose_guided.a_long_name_of_a_variant_{i:02d}" for i in range(n_systems)]
+    found = {row: made(0.5 + 0.02 * i, n=50, seed=i) for i, row in enumerate(rows)}
+    plots.critical_difference(found, tmp_path / "ranks.png", floor=None, ceiling=None)
+    figure = drawn()
+    figure.canvas.draw()  # the file has another resolution than the figure
+    boxes = [t.get_window_extent() for t in figure.axes[0].texts if "  " in t.get_text()]
+    assert len(boxes) == n_systems
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    assert all(figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 and figure.bbox.y0 <= box.y0 for box in boxes)
+
+
+def test_too_few_systems_to_rank_is_said(made, tmp_path, drawn):
+    plots.critical_difference({ROWS[0]: made(0.5)}, tmp_path / "ranks.png", **ENDS)
+    assert texts(drawn().axes[0]) == ["fewer than three systems predict scores of the same clips: nothing to rank"]
 
 
 def test_training_curves_leave_out_what_was_not_trained_in_steps(tmp_path, drawn):

@@ -127,5 +127,13 @@ def test_unusable_files_are_named(tmp_path):
     table().rename(columns={"seed": "seeds"}).to_parquet(tmp_path / "other.parquet")
     with pytest.raises(InputError, match=r"other.parquet: no column 'seed', did you mean 'seeds'"):
         predictions.read([tmp_path / "other.parquet"])
+    for column, values in (
+        ("fold", [0, 0, None, 0, 1, 1]),
+        ("score", list("abcdef")),
+        ("true_transition_1", list("abcdef")),
+    ):
+        table(**{column: values}).to_parquet(tmp_path / "odd.parquet")
+        with pytest.raises(InputError, match=rf"odd.parquet: column '{column}' holds what is no number"):
+            predictions.read([tmp_path / "odd.parquet"])
     with pytest.raises(InputError, match="no prediction, expected at least one"):
         predictions.joined(table().iloc[:0])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from aqa_pipeline.errors import InputError
-from aqa_pipeline.evaluation import scoring, tables
+from aqa_pipeline.evaluation import scoring, significance, tables
 from aqa_pipeline.metrics.med import med
 from aqa_pipeline.metrics.spearman_rho import spearman_rho
 from aqa_pipeline.stages.score import score
@@ -64,9 +64,10 @@ def made_tables(tmp_path):
 
     def make(paths, table, folder="out", **options):
         out = tmp_path / folder
-        scored = [out / "scores.csv", out / "scores.pairs.csv", out / "scores.detectable.csv"]
-        score(paths, *scored, table=table, bootstrap=200, seed=0)
-        tabulate(scored[:1], *(out / name for name in WRITTEN), tables={"main": table}, **options)
+        scored = out / "scores.csv"
+        beside = dict(pairs=scored.with_suffix(".pairs.csv"), detectable=scored.with_suffix(".detectable.csv"))
+        score(paths, out=scored, **beside, table=table, bootstrap=200, seed=0)
+        tabulate([scored], *(out / name for name in WRITTEN), tables={"main": table}, **options)
         return [list(csv.DictReader((out / name).open())) for name in WRITTEN[:2]]
 
     return make
@@ -190,6 +191,66 @@ def test_comparisons_are_made_on_common_videos(runs, made_tables):
     lines, compared = made_tables(paths, TABLE)
     assert [x["n_test"] for x in lines] == ["60", "60", "50", "50", "60", "60"]
     assert [x["n_common"] for x in compared] == ["50", "50", "60", "60"]
+
+
+def test_every_pair_of_rows_and_what_could_have_been_seen(runs, made_tables, tmp_path):
+    made_tables([path for row in NOISE for path in runs(row)], TABLE)
+    pairs = list(csv.DictReader((tmp_path / "out" / "significance.csv").open()))
+    assert list(pairs[0]) == ["table", *significance.COLUMNS]
+    assert [(f"{x['system']}.{x['variant']}", x["other"]) for x in pairs] == 2 * [
+        ("no_video.default", "forest.small"),
+        ("no_video.default", "judge_ceiling.default"),
+        ("forest.small", "judge_ceiling.default"),
+    ]
+    assert {(x["table"], x["n_common"]) for x in pairs} == {("main", "60")}
+    assert [x["metric"] for x in pairs] == 3 * ["spearman_rho"] + 3 * ["med"]
+    assert pairs[1]["p_permutation"] == "9.999e-05"  # one in 10,001, with all of its digits
+    assert pairs[1]["p_holm"] == "0.0003"
+    scored = pd.read_csv(tmp_path / "out" / "scores.csv").set_index(["system", "metric"])
+    expected = scored.loc[("no_video", "med"), "value"] - scored.loc[("forest", "med"), "value"]
+    assert pairs[3]["difference"] == f"{expected:.4f}"
+    smallest = list(csv.DictReader((tmp_path / "out" / "detectable.csv").open()))
+    assert list(smallest[0]) == ["table", *significance.DETECTABLE]
+    assert [(x["metric"], x["n"], x["systems"]) for x in smallest] == [("spearman_rho", "60", "3"), ("med", "60", "3")]
+    of_med = sorted(float(x["detectable"]) for x in pairs[3:])
+    assert [float(smallest[1][f"{which}_detectable"]) for which in ("smallest", "median", "largest")] == of_med
+
+
+def test_a_video_may_be_tested_in_several_folds(runs, made_tables):
+    paths = [path for row in NOISE for path in runs(row)]
+    for path in paths:  # each fold tests all 60 videos, or what was fold 0, 1 and 2 is tested by all
+        whole = [
+            pd.read_parquet(p) for p in paths if p.parts[-4] == path.parts[-4] and p.parts[-2][6:] == path.parts[-2][6:]
+        ]
+        fold = int(path.parts[-2][4])
+        pd.concat(whole).drop_duplicates("video_id").assign(fold=fold).to_parquet(path.with_name("repeated.parquet"))
+    paths = [path.with_name("repeated.parquet") for path in paths]
+    with pytest.raises(InputError, match=r"video 'v000' is tested in folds \[0, 1, 2\] of seed 0.*over_folds: mean"):
+        made_tables(paths, TABLE, "pooled")
+    lines, compared = made_tables(paths, {**TABLE, "over_folds": "mean"})
+    assert {(x["n_test"], x["n_folds"], x["status"]) for x in lines} == {("60", "3", "ok")}
+    assert {x["n_common"] for x in compared} == {"60"}
+
+
+def test_what_a_row_does_not_predict_is_no_line(runs, made_tables):
+    """The forest alone predicts transitions, the ceiling predicts nothing else; neither stands in the others' way."""
+    paths = [path for row in NOISE for path in runs(row)]
+    for path in paths:
+        table = pd.read_parquet(path)
+        if path.parts[-4] != "no_video.default":
+            steps = dict(true_transition_1=20.0, true_transition_2=60.0, predicted_transition_1=25.0)
+            table = table.assign(**steps, predicted_transition_2=70.0)
+        if path.parts[-4] == "judge_ceiling.default":
+            table[["predicted_score", "predicted_execution"]] = np.nan
+        table.to_parquet(path)
+    lines, compared = made_tables(paths, {**TABLE, "metrics": ["med", "aiou_50"]})
+    known = {(x["system"], x["metric"]): x["n_test"] for x in lines if x["value"]}
+    assert known == {("no_video", "med"): "60", ("forest", "med"): "60"} | {
+        (system, "aiou_50"): "60" for system in ("forest", "judge_ceiling")
+    }
+    assert [(x["system"], x["metric"], x["n_common"], x["gap_closed"]) for x in compared] == [
+        ("forest", "med", "60", "")
+    ]
 
 
 def test_a_run_of_another_protocol_is_no_run_of_this_table(runs, made_tables):

@@ -41,13 +41,15 @@ def predictions(tmp_path):
 
 
 def test_plots_of_a_table(predictions, tmp_path):
-    scored = [tmp_path / name for name in ("scores.csv", "scores.pairs.csv", "scores.detectable.csv")]
-    score(predictions, *scored, table=TABLE, bootstrap=100)
+    scored = tmp_path / "scores.csv"
+    beside = dict(pairs=scored.with_suffix(".pairs.csv"), detectable=scored.with_suffix(".detectable.csv"))
+    score(predictions, out=scored, **beside, table=TABLE, bootstrap=100)
     made, *beside = (tmp_path / f"{name}.csv" for name in ("tables", "comparisons", "significance", "detectable"))
-    tabulate(scored[:1], made, *beside, tables={"main": TABLE})
-    plot(predictions, tmp_path / "scores.csv", made, tmp_path / "plots", name="main", table=TABLE)
+    tabulate([scored], made, *beside, tables={"main": TABLE})
+    plot(predictions, scores=scored, tables=made, out=tmp_path / "plots", name="main", table=TABLE)
     names = sorted(path.name for path in (tmp_path / "plots").iterdir())
-    assert names == ["overview.med.png", "overview.spearman_rho.png", "scatter.dives.png", "training.png"]
+    overviews = ["overview.med.png", "overview.spearman_rho.png"]
+    assert names == ["critical_difference.dives.png", *overviews, "scatter.dives.png", "training.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in (tmp_path / "plots").iterdir())
 
 

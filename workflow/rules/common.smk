@@ -119,6 +119,11 @@ def datasets_of(table):
     return [dataset for dataset in SETTINGS.tables[table].datasets if AVAILABLE.is_present(dataset)]
 
 
+def drawn_datasets(table):
+    """Data sets of a table of which there is a row to draw."""
+    return [dataset for dataset in datasets_of(table) if rows_that_run(table, dataset)]
+
+
 def used_datasets():
     """Data sets of the tables that are made, as far as they are at hand; each once, in order."""
     return list(dict.fromkeys(dataset for table in SETTINGS.make_tables for dataset in datasets_of(table)))

@@ -50,8 +50,8 @@ rule score:
         seed=SETTINGS.seed,
         version=stage_version("score"),
     shell:
-        "python -m aqa_pipeline.stages.score {input.predictions} {output.scores} {output.pairs} {output.detectable}"
-        " --table {params.table:q}"
+        "python -m aqa_pipeline.stages.score {input.predictions} --out {output.scores} --pairs {output.pairs}"
+        " --detectable {output.detectable} --table {params.table:q}"
         " --bootstrap {params.bootstrap} --seed {params.seed} > {log} 2>&1"
 
 
