@@ -24,8 +24,9 @@ def score(
 ) -> None:
     """Score PREDICTIONS (results/runs/system.variant/dataset.protocol/fold.seed/predictions.parquet) into three CSV.
 
-    Without any, as where no data set is at hand, the files hold their headers alone. OUT holds the figures, PAIRS every two rows compared, DETECTABLE the differences that the test sets can show. The
-    table is a block of `tables` in the configuration: datasets, protocol, rows, metrics, floor, ceiling, over_folds.
+    OUT holds the figures, PAIRS every two rows compared, DETECTABLE the differences that the test sets can show; where
+    no data set is at hand, their headers alone. The table is a block of `tables` in the configuration: datasets,
+    protocol, rows, metrics, floor, ceiling, over_folds.
     """
     from aqa_pipeline import stores
     from aqa_pipeline.evaluation import scoring

@@ -36,7 +36,8 @@ for table in SETTINGS.make_tables:
             out=lambda wildcards, output: Path(output.training).parent,
             version=stage_version("plot"),
         shell:
-    XX {params.name} --table {params.table:q} > {log} 2>&1"
+            "python -m aqa_pipeline.stages.plot {input.predictions} --scores {input.scores} --tables {input.tables}"
+            " --out {params.out} --name {params.name} --table {params.table:q} > {log} 2>&1"
 
 
 rule contact_sheet:

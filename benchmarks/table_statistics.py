@@ -1,9 +1,9 @@
 """How fast a table becomes statistics: bootstrap, every pair of systems, permutations; and against the plain way.
 
-    OMP_NUM_THREADS=2 python benchmarks/statistics.py            writes benchmarks/statistics.md
+    OMP_NUM_THREADS=2 python benchmarks/table_statistics.py            writes benchmarks/table_statistics.md
 
-The size is that of the largest test set of the field, FineDiving's 749 clips, with 20 systems and 10,000 draws. The plain
-way ranks every resample anew; it is timed on a part of the draws and multiplied, which the table says.
+The size is that of the largest test set of the field, FineDiving's 749 clips, with 20 systems and 10,000 draws. The
+plain way ranks every resample anew; it is timed on a part of the draws and multiplied, which the table says.
 """
 
 from __future__ import annotations
@@ -121,8 +121,8 @@ def main() -> None:
         "",
         f"{SYSTEMS} systems, {n_pairs} pairs, {CLIPS} clips, {DRAWS} bootstrap draws, {significance.PERMUTATIONS} "
         f"permutations a pair; {os.cpu_count()} cores of {platform.machine()}, OMP_NUM_THREADS {threads}. Peak memory",
-        f"{peak:.0f} MB, of which {before:.0f} MB before the first draw. The plain ways were timed on a part of the draws",
-        "and multiplied. Made by `python benchmarks/statistics.py`.",
+        f"{peak:.0f} MB, of which {before:.0f} MB before the first draw. The plain ways were timed on a part of the",
+        "draws and multiplied. Made by `python benchmarks/table_statistics.py`.",
         "",
         "| what | time | how much faster than the plain way |",
         "| --- | --- | --- |",
