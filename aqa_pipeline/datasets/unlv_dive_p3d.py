@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aqa_pipeline.datasets import _unlv
 from aqa_pipeline.datasets._table import finished, load_npz, over_difficulty, times_difficulty
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def samples(*, root: Path | str) -> pd.DataFrame:
                 "score": file["final_score"],
                 "steps": [_steps(boundaries) for boundaries in file["stage_boundaries"]],
                 "part": file["split"],
+                "identity": [_unlv.identity(dive, "diving") for dive in file["dive_id"]],
             }
         ),
         path,

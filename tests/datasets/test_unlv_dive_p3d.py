@@ -31,13 +31,14 @@ def write(folder, **changed):
 
 def test_samples(root):
     table = unlv_dive_p3d.samples(root=root)
-    assert list(table.columns) == [*COLUMNS, "part"]
+    assert list(table.columns) == [*COLUMNS, "part", "identity"]
     assert list(table["video_id"]) == ["dive_002", "dive_054", "dive_113"]
     row = table.loc[1]
     assert (row["score"], row["difficulty"], row["part"]) == (84.15, 3.3, "train")
     assert unlv_dive_p3d.execution(row["score"], row["difficulty"]) == pytest.approx(25.5)
     assert row["steps"][2] == {"sub_action": "entering_water", "first_frame": 48}
     assert table["action_type"].isna().all()
+    assert list(table["identity"]) == ["mtl_aqa/03/002", "mtl_aqa/03/055", "mtl_aqa/02/041"]
 
 
 def test_features_of_the_asked_dives(root):
