@@ -70,7 +70,7 @@ def _overview_panel(
     axis: Any, rows: pd.DataFrame, names: list[str], ends: tuple[str | None, str | None], digits: int
 ) -> None:
     floor, ceiling = ends
-    at = {row.row: row for row in rows.itertuples()}
+    at = {row.row: row for row in rows[::-1].itertuples()}  # a figure published twice makes two lines of one row
     lines = ((floor, ORANGE, (0, (4, 2)), "floor"), (ceiling, GREEN, (0, (1, 1.2)), "ceiling"))
     for name, colour, style, word in lines:
         if name in at and np.isfinite(at[name].value):
@@ -91,8 +91,9 @@ def _overview_panel(
             why = "no rank" if row.status == "ok" else row.status.replace("_", " ")
             text = f"{row.published:.3g}" if np.isfinite(row.published) else why
             axis.text(1.03, place, text, fontsize=8, color=GREY, **beside)
-        if np.isfinite(row.published):
-            axis.plot(row.published, place, "D", mfc="white", mec=INK, ms=6, zorder=4, label="published")
+        published = rows.loc[rows["row"] == name, "published"].dropna()
+        if len(published):
+            axis.plot(published, [place] * len(published), "D", mfc="white", mec=INK, ms=6, zorder=4, label="published")
     axis.grid(axis="x", color=PALE, linewidth=0.6)
     axis.set_axisbelow(True)
     axis.tick_params(axis="y", length=0)
