@@ -123,7 +123,8 @@ def main() -> None:
         f"{SYSTEMS} systems, {n_pairs} pairs, {CLIPS} clips, {DRAWS} bootstrap draws, {significance.PERMUTATIONS} "
         "permutations a pair;",
         f"{os.cpu_count()} cores of {platform.machine()}, OMP_NUM_THREADS={threads}. Peak memory {peak:.0f} MB.",
-        "The plain ways were timed on a part of the draws and multiplied. Made by `python benchmarks/table_statistics.py`.",
+        "The plain ways were timed on a part of the draws and multiplied.",
+        "Made by `python benchmarks/table_statistics.py`.",
         "",
         "| what | clock, s | processors, s | how much faster than the plain way (processors) |",
         "| --- | --- | --- | --- |",
