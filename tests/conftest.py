@@ -38,18 +38,27 @@ def video(tmp_path: Path):
     return make
 
 
-@pytest.fixture
-def release(tmp_path: Path):
-    """Writes a tiny data set as its authors would have released it; gives its folder. See `tests/releases/`."""
+@pytest.fixture(scope="session")
+def released():
+    """Writes a tiny data set as its authors would have released it into a folder. See `tests/releases/`."""
 
-    def write(name: str, folder: Path | None = None, **options) -> Path:
+    def write(name: str, root: Path, **options) -> Path:
         path = Path(__file__).parent / "releases" / f"{name}.py"
         spec = importlib.util.spec_from_file_location(f"releases_{name}", path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        root = folder or tmp_path / name
         root.mkdir(parents=True, exist_ok=True)
         module.write(root, **options)
         return root
+
+    return write
+
+
+@pytest.fixture
+def release(released, tmp_path: Path):
+    """`released` into a folder of the test's own; gives the folder."""
+
+    def write(name: str, folder: Path | None = None, **options) -> Path:
+        return released(name, folder or tmp_path / name, **options)
 
     return write

@@ -13,50 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from running import TABLES, clone, command, environment, good, snakemake
 
 from aqa_pipeline import stores
 
 pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).parents[1]
-TABLES = "results/tables.csv"
-HOUSE = ["Snakefile", "config.yaml", "workflow", "profiles", "envs", "experiments", "aqa_pipeline"]
-
-
-def clone(folder: Path) -> Path:
-    """A copy of the files a run needs, so that results land in a folder of the test's own."""
-    folder.mkdir()
-    for name in HOUSE:
-        source = ROOT / name
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, folder / name)
-    shutil.copy(ROOT / "tests" / "tiny.yaml", folder / "tiny.yaml")
-    return folder
-
-
-def command(*arguments: str, configfile: str = "tiny.yaml") -> list[str]:
-    return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--configfile", configfile]
-
-
-def environment() -> dict[str, str]:
-    """This one, with the commands of the interpreter's own environment first."""
-    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-
-
-def snakemake(folder: Path, *arguments: str, configfile: str = "tiny.yaml") -> subprocess.CompletedProcess:
-    return subprocess.run(
-        command(*arguments, configfile=configfile),
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=400,
-    )
-
-
-def good(answer: subprocess.CompletedProcess) -> subprocess.CompletedProcess:
-    assert answer.returncode == 0, answer.stdout[-4000:] + answer.stderr[-8000:]
-    return answer
 
 
 @pytest.fixture(scope="module")
