@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from aqa_pipeline.errors import InputError
+
 _STRAIGHT = re.compile(r"([1-4])([01])(\d)([abcd])")
 _TWISTING = re.compile(r"([56])([1-4])(\d)(\d)([abcd])")
 _ARMSTAND = re.compile(r"(6)([1-4])(\d)([abcd])")
@@ -39,3 +41,27 @@ def parse(action_type: object) -> DiveNumber | None:
         group, direction, somersaults, position = match.groups()
         return DiveNumber(int(group), int(direction), int(somersaults), 0, position)
     return None
+
+
+def write(*, direction: int, half_somersaults: int, half_twists: int, position: str, armstand: bool = False) -> str:
+    """The dive number of these parts in lower case, never flying: the way back from `parse`.
+
+    Raises
+    ------
+    InputError
+        A part that no dive number can hold.
+    """
+    for name, value, least, most in (
+        ("direction", direction, 1, 4),
+        ("half_somersaults", half_somersaults, 0, 9),
+        ("half_twists", half_twists, 0, 9),
+    ):
+        if value not in range(least, most + 1):
+            raise InputError(f"dive number: {name} is {value}, expected {least} to {most}")
+    if position not in ("a", "b", "c", "d"):
+        raise InputError(f"dive number: position is {position!r}, expected a, b, c or d")
+    if armstand:
+        return f"6{direction}{half_somersaults}{half_twists or ''}{position}"
+    if half_twists:
+        return f"5{direction}{half_somersaults}{half_twists}{position}"
+    return f"{direction}0{half_somersaults}{position}"

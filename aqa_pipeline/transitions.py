@@ -16,7 +16,7 @@ GRID = 96  # frames that FineDiving and its successors sample from every clip
 
 
 def positions(n_frames: int) -> np.ndarray:
-    """The sampled frames (96,), counted from 0: evenly spaced from first to last, truncated; short clips repeat some."""
+    """The sampled frames (96,), counted from 0: evenly spaced, truncated; short clips repeat some."""
     return np.linspace(0, n_frames - 1, GRID).astype(int)
 
 
