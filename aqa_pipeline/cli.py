@@ -139,7 +139,7 @@ def audited(
         others=others,
         hashing=hashing or block.hashing,
         mirrored=mirrored or block.mirrored,
-        seed=found.seed if found else 0,
+        **({"bootstrap": found.bootstrap, "seed": found.seed} if found else {}),
     )
 
 

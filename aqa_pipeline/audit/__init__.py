@@ -40,6 +40,9 @@ _LACKING = {
 }
 
 
+_NOTHING = "there is nothing of the kind here"
+
+
 class Finding(NamedTuple):
     """A figure of the data set. Where it is not what was expected it is a warning, whatever the check says."""
 
@@ -81,6 +84,7 @@ class Subject:
     stores: Sequence[Path] = ()  # frame stores to read pictures from; without them the samples' own paths
     hashing: bool = False
     mirrored: bool = False  # whether near duplicates are also looked for among mirror images
+    bootstrap: int = 2000  # draws of test clips behind every interval
     seed: int = 0
 
     def has(self, need: str) -> bool:
@@ -101,32 +105,31 @@ class Subject:
 
     @cached_property
     def splits(self) -> list[Fold]:
-        """Training and test rows of every fold; none where nothing says which they are."""
-        folds = self.folds
-        if folds is None and self.knows("part"):
-            folds = plugins.load("protocols", "official").folds(self.samples)
-        if folds is None:
-            return []
-        row_of = {video_id: row for row, video_id in enumerate(self.samples["video_id"])}
-        unknown = [video_id for video_id in folds["video_id"] if video_id not in row_of]
-        if unknown:
-            raise InputError(f"folds: no sample '{unknown[0]}', {nearest(unknown[0], list(row_of)[:50])}")
-        rows = np.array([row_of[video_id] for video_id in folds["video_id"]], int)
-        names, part = folds["fold"].to_numpy(), folds["part"].to_numpy(object)
-        return [
-            Fold(*(np.sort(rows[(names == name) & (part == wanted)]) for wanted in ("train", "test")))
-            for name in np.unique(names)
-        ]
+        """Training and test rows of every fold that has both; none where nothing says which they are."""
+        if self.folds is None:
+            parts = [self.part]
+        else:
+            parts = [self._part_in(fold) for _, fold in self.folds.groupby("fold", sort=True)]
+        folds = [Fold(np.flatnonzero(part == "train"), np.flatnonzero(part == "test")) for part in parts]
+        return [fold for fold in folds if len(fold.train) and len(fold.test)]
 
     @cached_property
     def part(self) -> np.ndarray:
         """The part of every sample (N,) in the one fold; "" where several folds or none say nothing of the kind."""
-        part = np.full(len(self.samples), "", object)
-        if len(self.splits) == 1:
-            [fold] = self.splits
-            part[:] = "validation"
-            part[fold.train], part[fold.test] = "train", "test"
-        return part
+        if self.folds is not None:
+            one = self.folds["fold"].nunique() == 1
+            return self._part_in(self.folds) if one else np.full(len(self.samples), "", object)
+        if "part" not in self.samples:
+            return np.full(len(self.samples), "", object)
+        return self.samples["part"].astype(object).where(self.samples["part"].notna(), "").to_numpy(object)
+
+    def _part_in(self, fold: pd.DataFrame) -> np.ndarray:
+        ids = list(self.samples["video_id"])
+        unknown = sorted(set(fold["video_id"]) - set(ids))
+        if unknown:
+            raise InputError(f"folds: no sample '{unknown[0]}', {nearest(unknown[0], ids[:50])}")
+        part_of = dict(zip(fold["video_id"], fold["part"], strict=True))
+        return np.array([part_of.get(video_id, "") for video_id in ids], object)
 
     @cached_property
     def tested(self) -> np.ndarray:
@@ -206,6 +209,6 @@ def _checked(subject: Subject, name: str) -> list[Finding | Detail]:
         note = _LACKING.get(lacking[0], f"the data set knows no {lacking[0]}")
         return [Finding(NOT_CHECKED, np.nan, note=note)]
     try:
-        return list(plugins.load("audit", name).check(subject))
+        return list(plugins.load("audit", name).check(subject)) or [Finding(NOT_CHECKED, np.nan, note=_NOTHING)]
     except InputError as error:
         return [Finding(NOT_CHECKED, np.nan, warning=True, note=str(error))]

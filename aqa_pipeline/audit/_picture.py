@@ -75,18 +75,18 @@ def _scores(axis: Any, subject: Subject, findings: pd.DataFrame) -> None:
 def _floors(axis: Any, subject: Subject, findings: pd.DataFrame) -> None:
     rows = findings[findings["check"].isin(["floors", "judges"])].set_index("measure")
     at = {name: f"{name}.spearman_rho" for name in FLOORS}
-    known = [name for name, measure in at.items() if measure in rows.index and np.isfinite(rows.at[measure, "value"])]
+    known = [name for name, measure in at.items() if measure in rows.index]
     if not known:
-        return _empty(axis, "Without a video: floors and ceilings", "no test part, or nothing but scores is known")
+        return _empty(axis, "Without a video: floors and ceilings", "no test part is known")
     for place, name in enumerate(known):
         row = rows.loc[at[name]]
         colour = GREEN if name in CEILINGS else ORANGE
         axis.plot([row["low"], row["high"]], [place, place], color=colour, lw=2.2)
         axis.plot(row["value"], place, "o", color=colour)
         error = rows.at[f"{name}.relative_l2_x100", "value"]
-        text = f"{row['value']:.4f}\n{error:.3g}"
-        axis.text(1.03, place, text, transform=axis.get_yaxis_transform(), va="center", fontsize=8)
-    axis.text(1.03, -0.75, "rho\nR-l2 x 100", transform=axis.get_yaxis_transform(), va="center", fontsize=8, color=GREY)
+        rho = f"{row['value']:.4f}" if np.isfinite(row["value"]) else "no rank"
+        axis.text(1.03, place, f"{rho}\n{error:.3g}", transform=axis.get_yaxis_transform(), va="center", fontsize=8)
+    axis.text(1.03, 1.01, "rho\nR-l2 x 100", transform=axis.transAxes, va="bottom", fontsize=8, color=GREY)
     axis.set_yticks(range(len(known)), [FLOORS[name] for name in known])
     axis.set_ylim(len(known) - 0.5, -0.5)
     axis.grid(axis="x", color=PALE, linewidth=0.6)
@@ -95,7 +95,7 @@ def _floors(axis: Any, subject: Subject, findings: pd.DataFrame) -> None:
 
 def _judges(axis: Any, subject: Subject, findings: pd.DataFrame) -> None:
     if not (subject.has("judge_scores") and subject.has("judged")):
-        return _empty(axis, "The judges' rule against the score", "no marks, or no rule that makes the score of them")
+        return _empty(axis, "The judges' rule against the score", "no marks, or no rule\nthat makes the score of them")
     away = judges.by_rule(subject) - subject.score
     off = np.abs(away) > OFF
     axis.axhline(0, color=INK, lw=0.8)
@@ -105,7 +105,7 @@ def _judges(axis: Any, subject: Subject, findings: pd.DataFrame) -> None:
     axis.yaxis.set_major_formatter("{x:g}")
     axis.set(title="The judges' rule against the score", xlabel="score", ylabel="rule minus score, points")
     axis.grid(axis="y", color=PALE, linewidth=0.6)
-    axis.legend(frameon=False, loc="upper right")
+    axis.legend(frameon=False, loc="lower right")
 
 
 def _types(axis: Any, subject: Subject, findings: pd.DataFrame) -> None:
@@ -118,8 +118,11 @@ def _types(axis: Any, subject: Subject, findings: pd.DataFrame) -> None:
         axis.plot(np.arange(len(order)), np.where(counts > 0, counts, np.nan), "o", ms=3.5, color=colour, label=name)
     axis.axhline(10, color=GREY, lw=0.8, linestyle=(0, (4, 2)))
     axis.text(len(order) - 0.5, 10.5, "ten exemplars", ha="right", va="bottom", fontsize=8, color=GREY)
+    axis.set_xlim(-1, len(order))
     axis.set_yscale("log")
+    axis.set_ylim(0.8, max(20.0, 1.4 * kinds.value_counts().max()))
     axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_minor_formatter("")
     axis.set_xticks(range(len(order)), order, rotation=90, fontsize=6.5 if len(order) < 80 else 4)
     axis.set(title=f"Clips an action type ({len(order)} types)", ylabel="clips, log scale")
     axis.legend(frameon=False)
@@ -166,6 +169,6 @@ def _transitions(axis: Any, subject: Subject, findings: pd.DataFrame) -> None:
 
 def _empty(axis: Any, title: str, why: str) -> None:
     axis.set_title(title)
-    axis.text(0.5, 0.5, why, ha="center", va="center", color=GREY, transform=axis.transAxes, wrap=True)
+    axis.text(0.5, 0.5, why, ha="center", va="center", color=GREY, transform=axis.transAxes)
     axis.set_xticks([])
     axis.set_yticks([])

@@ -14,7 +14,6 @@ from aqa_pipeline.evaluation.predictions import Predictions
 from aqa_pipeline.training.data import Data
 
 METRICS = ("spearman_rho", "mse", "relative_l2_x100", "med")
-DRAWS = 1000
 
 
 def over_folds(subject: Subject, predict: Callable[[Fold], np.ndarray]) -> np.ndarray:
@@ -58,6 +57,6 @@ def measured(subject: Subject, name: str, predicted: np.ndarray, note: str = "")
         predicted_mark=np.full((1, known.sum()), np.nan),
     )
     for metric in METRICS:
-        one = scores.sampled(found, metric, n_draws=DRAWS, seed=subject.seed)
+        one = scores.sampled(found, metric, n_draws=subject.bootstrap, seed=subject.seed)
         low, high = one.interval
         yield Finding(f"{name}.{metric}", one.value, one.n_test, note=note, low=low, high=high)

@@ -25,7 +25,7 @@ def show(name: str, findings: pd.DataFrame, console: Console) -> None:
     for column, justify in (("check", "left"), ("measure", "left"), ("value", "right"), ("", "left")):
         table.add_column(column, justify=justify, style="yellow" if column == "value" else None)
     for row in warnings.itertuples():
-        table.add_row(row.check, row.measure, _figure(row), escape(_beside(row)))
+        table.add_row(row.check, escape(row.measure), _figure(row), escape(_beside(row)))
     if len(warnings):
         console.print(table)
     for check, of_check in findings.groupby("check", sort=False):
@@ -37,7 +37,7 @@ def show(name: str, findings: pd.DataFrame, console: Console) -> None:
         lines = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2))
         for subject, rows in of_check.assign(of=of_check["measure"].str.partition(".")[0]).groupby("of", sort=False):
             notes = "; ".join(dict.fromkeys(filter(None, rows["note"])))
-            lines.add_row(f"  {subject}", escape(_line(rows)), f"[dim]{escape(notes)}[/dim]")
+            lines.add_row(f"  {escape(str(subject))}", escape(_line(rows)), f"[dim]{escape(notes)}[/dim]")
         console.print(lines)
 
 
@@ -45,10 +45,10 @@ def _line(rows: pd.DataFrame) -> str:
     """All figures of one subject, each with the rest of its name."""
     import pandas as pd
 
-    if len(rows) == 1:
+    if len(rows) == 1 and "." not in rows["measure"].iloc[0]:
         [row] = rows.itertuples()
-        of = "" if pd.isna(row.n) or row.value % 1 else f" of {row.n}"
-        return _figure(row) + (of if of != f" of {row.value:.0f}" else "")
+        share = not pd.isna(row.n) and row.value % 1 == 0 and row.value < row.n
+        return _figure(row) + (f" of {row.n}" if share else "")
     return " · ".join(f"{row.measure.partition('.')[2]} {_figure(row)}".strip() for row in rows.itertuples())
 
 

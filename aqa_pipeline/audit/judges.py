@@ -8,6 +8,7 @@ import numpy as np
 
 from aqa_pipeline.audit import Detail, Finding, Subject
 from aqa_pipeline.audit._predictions import measured, of_system, over_folds
+from aqa_pipeline.errors import InputError
 
 needs = {"judge_scores", "judged"}
 
@@ -40,7 +41,15 @@ def check(subject: Subject) -> Iterator[Finding | Detail]:
         yield from measured(
             subject, "rule", over_folds(subject, lambda fold: ruled[fold.test]), "all marks by the rule"
         )
+        yield from _one_judge(subject)
+
+
+def _one_judge(subject: Subject) -> Iterator[Finding]:
+    try:
         one = over_folds(subject, of_system(subject, "judge_ceiling"))
+    except (InputError, np.linalg.LinAlgError):  # hardly a mark in training, or none but zeros
+        yield Finding("one_judge", np.nan, note="no line can be fitted to the marks of the training part")
+    else:
         yield from measured(subject, "one_judge", one, "one judge of each panel, drawn, on a fitted line")
 
 

@@ -30,6 +30,7 @@ def audit(
     frames: Annotated[list[Path], typer.Option(help="frame stores to hash")] = [],
     hashing: Annotated[bool, typer.Option(help="look for clips that look the same")] = False,
     mirrored: Annotated[bool, typer.Option(help="and for those that are mirrored")] = False,
+    bootstrap: int = 2000,
     seed: int = 0,
 ) -> None:
     """Audit SAMPLES into the findings OUT, a CSV, and beside it OUT's .details.csv and .png."""
@@ -47,6 +48,7 @@ def audit(
         stores=frames,
         hashing=hashing,
         mirrored=mirrored,
+        bootstrap=bootstrap,
         seed=seed,
     )
     write(subject, out)

@@ -23,8 +23,10 @@ rule audit:
         adapter=lambda wildcards: plugin("datasets", wildcards.dataset),
         options=lambda wildcards: as_json(adapter_options(wildcards.dataset)),
         given=audit_options,
+        bootstrap=SETTINGS.bootstrap,
         seed=SETTINGS.seed,
         version=stage_version("audit"),
     shell:
         "python -m aqa_pipeline.stages.audit {input.samples} {output.findings} --name {wildcards.dataset}"
-        " --adapter {params.adapter} --options {params.options:q} --seed {params.seed} {params.given} > {log} 2>&1"
+        " --adapter {params.adapter} --options {params.options:q}"
+        " --bootstrap {params.bootstrap} --seed {params.seed} {params.given} > {log} 2>&1"
