@@ -7,8 +7,11 @@ Whatever the bytes, the answer is a value of plain types or an InputError that n
 from __future__ import annotations
 
 import collections
+import errno
 import io
+import math
 import pickle
+import reprlib
 import shutil
 import stat
 import tarfile
@@ -16,7 +19,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -27,8 +30,8 @@ if TYPE_CHECKING:
 
 LARGEST = 2**28  # bytes of an annotation file, unpacked; the largest of this field has 4 MB
 
-_BUILTINS = {c.__name__: c for c in (set, frozenset, complex, int, float, bool, str, bytes, list, dict, tuple, slice)}
-_COLLECTIONS = {"OrderedDict": collections.OrderedDict, "defaultdict": collections.defaultdict}
+DEEPEST = 50  # lists within lists of an annotation file; the deepest of this field has 4
+MOST_CELLS = 2**22  # of a spreadsheet, empty ones too; the largest of this field has a fourth of it
 
 
 def read_pickle(path: Path) -> Any:
@@ -43,11 +46,32 @@ def read_pickle(path: Path) -> Any:
     """
     data = _bytes(path, "a pickle")
     try:
-        return _Unpickler(io.BytesIO(data), path).load()
+        value = _Unpickler(io.BytesIO(data), path).load()
     except InputError:
         raise
     except (Exception, MemoryError, RecursionError) as error:  # broken bytes raise nearly anything
         raise InputError(f"{path}: cannot be read as a pickle ({_why(error)})") from error
+    _expect_shallow(path, value, {}, 0)
+    return value
+
+
+def _expect_shallow(path: Path, value: Any, seen: dict[int, bool], depth: int) -> None:
+    """A value that holds itself, or goes too deep, would send whoever walks it round in circles."""
+    if isinstance(value, np.ndarray) and value.dtype.hasobject:
+        entries = value.ravel().tolist()
+    elif isinstance(value, dict):
+        entries = [*value.keys(), *value.values()]
+    elif isinstance(value, list | tuple | set | frozenset):
+        entries = list(value)
+    else:
+        return
+    if id(value) not in seen and depth <= DEEPEST:
+        seen[id(value)] = False
+        for entry in entries:
+            _expect_shallow(path, entry, seen, depth + 1)
+        seen[id(value)] = True
+    if not seen.get(id(value)):
+        raise InputError(f"{path}: the pickle is nested more than {DEEPEST} deep or holds itself, expected plain data")
 
 
 class _Call:
@@ -65,43 +89,91 @@ class _Call:
         return self._function(*args)
 
 
+_NDARRAY = object()  # stands for the class numpy.ndarray, which a pickle names and must not call
+
+
 def _empty_array(subtype: object, shape: object, kind: object) -> np.ndarray:
-    """What numpy pickles begin an array with; the bytes follow, and numpy checks them against the shape."""
-    if subtype is not np.ndarray or shape != (0,):
-        raise InputError(f"numpy array begins with {subtype!r} of shape {shape!r}, expected an empty array")
+    """What numpy pickles begin an array with; `_set_array` fills it."""
+    if subtype is not _NDARRAY or shape != (0,):
+        raise pickle.UnpicklingError(f"numpy array begins with a {type(subtype).__name__}, expected an empty array")
     return np.ndarray((0,), "b")
 
 
+def _set_array(array: np.ndarray, state: Any) -> None:
+    """Give an empty array the shape, type and contents of a pickle's state, if they fit each other."""
+    shape, dtype, fortran, data = state[-4:]
+    if not all(isinstance(length, int) and length >= 0 for length in shape):
+        raise pickle.UnpicklingError(f"numpy array of shape {shown(shape)}")
+    count = math.prod(shape)
+    if isinstance(data, str):  # Python 2
+        data = data.encode("latin1")
+    fits = isinstance(data, list) if dtype.hasobject else isinstance(data, bytes)
+    if array.size or not fits or len(data) != (count if dtype.hasobject else count * dtype.itemsize):
+        raise pickle.UnpicklingError(f"numpy array of shape {shown(shape)} and type {dtype} with other contents")
+    array.__setstate__((1, shape, dtype, bool(fortran), data))
+
+
 def _dtype(name: object, *_: object) -> np.dtype:
-    if not isinstance(name, str):
-        raise InputError(f"numpy dtype named by {name!r}, expected a text")
-    return np.dtype(name)
+    """A dtype of the pickle's own, since the state that follows changes it in place."""
+    dtype = np.dtype(name, copy=True) if isinstance(name, str) else None
+    if dtype is None or dtype.kind not in "biufcSUO":
+        raise pickle.UnpicklingError(f"numpy dtype {shown(name)}, expected numbers, text or objects")
+    return dtype
+
+
+def _set_dtype(dtype: np.dtype, state: Any) -> None:
+    """Nothing but the order of bytes: with fields or flags of a stranger, numpy would take numbers for addresses."""
+    order, *structure = state[1:5]
+    if any(part is not None for part in structure):
+        raise pickle.UnpicklingError("numpy dtype with fields, expected numbers, text or objects")
+    if order in ("<", ">") and dtype.byteorder != "|":
+        _, _, *own = dtype.__reduce__()[2]
+        dtype.__setstate__((3, order, *own))
 
 
 def _scalar(dtype: np.dtype, data: object = None) -> Any:
     if dtype.hasobject:
-        raise InputError(f"numpy number of dtype {dtype}, expected one of plain bytes")
+        raise pickle.UnpicklingError(f"numpy number of dtype {dtype}, expected one of plain bytes")
     return np.frombuffer(data.encode("latin1") if isinstance(data, str) else data, dtype, count=1)[0]
 
 
-def _from_buffer(data: Any, dtype: np.dtype, shape: Any, order: str) -> np.ndarray:
+def _from_buffer(data: Any, dtype: np.dtype, shape: Any, order: str, axes: Any = None) -> np.ndarray:
     if dtype.hasobject:
-        raise InputError(f"numpy array of dtype {dtype} in a buffer, expected plain bytes")
-    return np.frombuffer(data, dtype).reshape(shape, order=order)
+        raise pickle.UnpicklingError(f"numpy array of dtype {dtype} in a buffer, expected plain bytes")
+    array = np.frombuffer(data, dtype)
+    return array.reshape(shape, order=order) if axes is None else array.reshape(shape).transpose(axes)
 
 
 def _encoded(text: str, encoding: str) -> bytes:
-    """How Python 2 pickles spell bytes."""
-    return text.encode(encoding)
+    """How Python 2 pickles spell bytes; other encodings can take hours."""
+    if encoding not in ("latin1", "latin-1"):
+        raise pickle.UnpicklingError(f"bytes encoded as {encoding!r:.20}, expected latin1")
+    return text.encode("latin1")
+
+
+def _bytes_by(kind: type) -> Callable:
+    def make(data: Any = b"", encoding: str = "latin1") -> Any:
+        if isinstance(data, str):
+            return kind(_encoded(data, encoding))
+        if not isinstance(data, bytes | bytearray):  # a number would ask for that many bytes
+            raise pickle.UnpicklingError(f"{kind.__name__} of {shown(data)}, expected bytes")
+        return kind(data)
+
+    return make
 
 
 def _admitted() -> dict[tuple[str, str], Any]:
     """By module and name; numpy moved its modules in version 2."""
     found: dict[tuple[str, str], Any] = {("_codecs", "encode"): _Call(_encoded)}
+    made = {"bytes": _bytes_by(bytes), "bytearray": _bytes_by(bytearray)}
+    made |= {kind.__name__: kind for kind in (set, frozenset, complex, slice)}
+    # As default factories; called with arguments they could grow without bound.
+    made |= {kind.__name__: lambda kind=kind: kind() for kind in (int, float, bool, str, list, dict, tuple)}
     for module in ("builtins", "__builtin__"):
-        found |= {(module, name): value for name, value in _BUILTINS.items()}
-    found |= {("collections", name): value for name, value in _COLLECTIONS.items()}
-    found |= {("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): _Call(_dtype)}
+        found |= {(module, name): _Call(function) for name, function in made.items()}
+    for kind in (collections.OrderedDict, collections.defaultdict):
+        found["collections", kind.__name__] = _Call(kind)
+    found |= {("numpy", "ndarray"): _NDARRAY, ("numpy", "dtype"): _Call(_dtype)}
     for core in ("numpy.core", "numpy._core"):
         found[f"{core}.multiarray", "_reconstruct"] = _Call(_empty_array)
         found[f"{core}.multiarray", "scalar"] = _Call(_scalar)
@@ -112,33 +184,69 @@ def _admitted() -> dict[tuple[str, str], Any]:
 _ADMITTED = _admitted()
 
 
-class _Unpickler(pickle.Unpickler):
-    """Admits what `_ADMITTED` names and nothing else."""
+class _Unpickler(pickle._Unpickler):
+    """Admits what `_ADMITTED` names and nothing else.
+
+    It is the unpickler in Python, since single steps of that in C cannot be replaced: there numpy itself would set the
+    state of a dtype or an array, and believe it.
+    """
+
+    dispatch: ClassVar = dict(pickle._Unpickler.dispatch)
 
     def __init__(self, file: io.BytesIO, path: Path) -> None:
-        super().__init__(file)
+        super().__init__(file, encoding="latin1")  # bytes that Python 2 wrote
         self._path = path
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ADMITTED:
             raise InputError(
-                f"{self._path}: the pickle asks for {module}.{name}, expected nothing but builtins, numpy and "
+                f"{self._path}: the pickle asks for {module:.60}.{name:.60}, expected nothing but builtins, numpy and "
                 "collections; it was not run"
             )
         return _ADMITTED[module, name]
 
+    def load_build(self) -> None:
+        state, value = self.stack.pop(), self.stack[-1]
+        if isinstance(value, np.dtype):
+            _set_dtype(value, state)
+        elif isinstance(value, np.ndarray):
+            _set_array(value, state)
+        else:
+            raise InputError(f"{self._path}: the pickle changes a {type(value).__name__}, expected numpy arrays alone")
+
+    def load_bytearray8(self) -> None:
+        size = int.from_bytes(self.read(8), "little")  # the original makes room before it looks
+        self.append(bytearray(self.read(size)))
+
+    dispatch[pickle.BUILD[0]] = load_build
+    dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
+
 
 def plain(value: Any) -> Any:
-    """numpy numbers, also in keys and tuples, as Python's own; arrays and all else as they are."""
+    """numpy numbers, also in keys and tuples, as Python's own; arrays and all else as they are.
+
+    What stands in several places stays one value.
+    """
+    return _plain(value, {})
+
+
+def _plain(value: Any, done: dict[int, Any]) -> Any:
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, tuple):
-        return tuple(map(plain, value))
-    if isinstance(value, list):
-        return list(map(plain, value))
-    if isinstance(value, dict):
-        return {plain(key): plain(entry) for key, entry in value.items()}
-    return value
+    if not isinstance(value, tuple | list | dict):
+        return value
+    if id(value) not in done:
+        if isinstance(value, dict):
+            done[id(value)] = {_plain(key, done): _plain(entry, done) for key, entry in value.items()}
+        else:
+            entries = [_plain(entry, done) for entry in value]
+            done[id(value)] = tuple(entries) if isinstance(value, tuple) else entries
+    return done[id(value)]
+
+
+def shown(value: Any) -> str:
+    """A stranger's value on one short line, however large it is."""
+    return f"{' '.join(reprlib.repr(value).split()):.80}"
 
 
 def read_mat(path: Path, *names: str) -> dict[str, np.ndarray]:
@@ -149,20 +257,25 @@ def read_mat(path: Path, *names: str) -> dict[str, np.ndarray]:
     InputError
         The file is missing or broken, lacks a name, or holds an object or a function under it.
     """
-    from scipy.io import loadmat
+    from scipy.io import loadmat, whosmat
 
     data = _bytes(path, f"a MATLAB file with {', '.join(names)}")
     try:
-        found = loadmat(io.BytesIO(data), struct_as_record=True)
+        shapes = {name: shape for name, shape, _ in whosmat(io.BytesIO(data))}
+        for name in names:
+            if name in shapes and 8 * math.prod(shapes[name]) > LARGEST:
+                raise InputError(f"{path}: '{name}' has the shape {shapes[name]}, expected {LARGEST} bytes at most")
+        found = loadmat(io.BytesIO(data), variable_names=names, struct_as_record=True)
+    except InputError:
+        raise
     except NotImplementedError:
         raise InputError(f"{path}: a MATLAB file of version 7.3, expected version 7 or before") from None
     except (Exception, MemoryError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as a MATLAB file ({_why(error)})") from error
-    present = [name for name in found if not name.startswith("__")]
     for name in names:
-        if name not in present:
-            raise InputError(f"{path}: no variable '{name}', {nearest(name, present)}")
-        if getattr(found[name], "dtype", np.dtype(object)).kind not in "biufU":
+        if name not in found:
+            raise InputError(f"{path}: no variable '{name}', {nearest(name, shapes)}")
+        if not isinstance(found[name], np.ndarray) or found[name].dtype.kind not in "biufU":
             raise InputError(f"{path}: '{name}' holds no plain array, expected numbers or text")
     return {name: found[name] for name in names}
 
@@ -182,13 +295,24 @@ def read_xlsx(path: Path) -> list[tuple[Any, ...]]:
         _expect_plain_xml(path, data)
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         try:
-            return [tuple(row) for row in book.worksheets[0].iter_rows(values_only=True)]
+            return _cells(path, book.worksheets[0].iter_rows(values_only=True))
         finally:
             book.close()
     except InputError:
         raise
     except (Exception, MemoryError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as an xlsx sheet ({_why(error)})") from error
+
+
+def _cells(path: Path, rows: Iterator[tuple]) -> list[tuple[Any, ...]]:
+    """All rows; a sheet of a few letters may claim a million rows of sixteen thousand columns."""
+    found, count = [], 0
+    for row in rows:
+        count += len(row)
+        if count > MOST_CELLS:
+            raise InputError(f"{path}: more than {MOST_CELLS} cells, expected a sheet of annotations")
+        found.append(tuple(row))
+    return found
 
 
 def _expect_plain_xml(path: Path, data: bytes) -> None:
@@ -198,10 +322,9 @@ def _expect_plain_xml(path: Path, data: bytes) -> None:
         if total > LARGEST:
             raise InputError(f"{path}: unpacks to {total} bytes, expected {LARGEST} at most")
         for member in archive.infolist():
-            if member.filename.endswith((".xml", ".rels")):
-                text = archive.read(member)
-                if b"<!DOCTYPE" in text or b"<!ENTITY" in text or b"\0" in text:
-                    raise InputError(f"{path}: {member.filename} defines a document type, expected plain cells")
+            text = archive.read(member).replace(b"\0", b"")  # in UTF-16 every other byte
+            if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+                raise InputError(f"{path}: {member.filename} defines a document type, expected plain cells")
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -254,7 +377,7 @@ def unpack(archive: Path, folder: Path) -> int:
         except InputError:
             raise
         except OSError as error:
-            if error.errno is not None:  # the disk, not the archive
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):  # the disk, not the archive
                 raise
             raise InputError(f"{archive}: cannot be unpacked ({_why(error)})") from error
         except Exception as error:
@@ -278,11 +401,18 @@ class _zip_members:  # noqa: N801 - used like a function
         self._path, self._file = archive, zipfile.ZipFile(archive)
 
     def __enter__(self) -> tuple[dict[str, int], Callable[[str, Path], None]]:
+        try:
+            return self._sizes(), self._copy
+        except InputError:
+            self._file.close()
+            raise
+
+    def _sizes(self) -> dict[str, int]:
         for member in self._file.infolist():
             mode = member.external_attr >> 16
             if mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise InputError(f"{self._path}: '{member.filename}' is a link or device, expected files and folders")
-        return {m.filename: m.file_size for m in self._file.infolist() if not m.is_dir()}, self._copy
+        return {m.filename: m.file_size for m in self._file.infolist() if not m.is_dir()}
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
@@ -298,11 +428,11 @@ class _tar_members(_zip_members):  # noqa: N801
     def __init__(self, archive: Path) -> None:
         self._path, self._file = archive, tarfile.open(archive)  # noqa: SIM115 - closed by __exit__
 
-    def __enter__(self) -> tuple[dict[str, int], Callable[[str, Path], None]]:
+    def _sizes(self) -> dict[str, int]:
         for member in self._file.getmembers():
             if not (member.isreg() or member.isdir()):
                 raise InputError(f"{self._path}: '{member.name}' is a link or device, expected files and folders")
-        return {m.name: m.size for m in self._file.getmembers() if m.isreg()}, self._copy
+        return {m.name: m.size for m in self._file.getmembers() if m.isreg()}
 
     def _copy(self, name: str, to: Path) -> None:
         with self._file.extractfile(name) as source, to.open("wb") as target:
@@ -326,7 +456,7 @@ def numbers_of(path: Path, value: Any, what: str) -> Iterator[float]:
         raise InputError(f"{path}: {what}: found {type(value).__name__}, expected numbers")
     for entry in entries:
         if isinstance(entry, bool) or not isinstance(plain(entry), int | float) or not np.isfinite(entry):
-            raise InputError(f"{path}: {what}: found {entry!r}, expected a number")
+            raise InputError(f"{path}: {what}: found {shown(entry)}, expected a number")
         yield float(entry)
 
 

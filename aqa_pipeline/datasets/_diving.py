@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from aqa_pipeline.errors import InputError, nearest
-from aqa_pipeline.untrusted import plain, read_pickle
+from aqa_pipeline.untrusted import plain, read_pickle, shown
 
 FPS = 25.0
 """Frames a second of the untrimmed videos, which no release states; all say native rate. The frames that FineDiving
@@ -67,8 +67,7 @@ def checked(where: str, entry: Any, fields: Mapping[str, Field]) -> dict[str, An
             raise InputError(f"{where}: no '{field.place}', {nearest(field.place, map(str, entry))}")
         values[name] = field.convert(entry[field.place])
         if values[name] is None:
-            found = " ".join(repr(entry[field.place]).split())
-            raise InputError(f"{where}: '{field.place}' is {found:.60}, expected {field.expected}")
+            raise InputError(f"{where}: '{field.place}' is {shown(entry[field.place])}, expected {field.expected}")
     return values
 
 

@@ -36,6 +36,7 @@ from aqa_pipeline.datasets import _diving
 from aqa_pipeline.datasets._diving import FPS, Field
 from aqa_pipeline.datasets._table import finished, load_npz, over_difficulty, times_difficulty
 from aqa_pipeline.errors import InputError
+from aqa_pipeline.untrusted import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -211,7 +212,7 @@ def _entries(path: Path, fields: dict[str, Field]) -> Iterator[tuple[Key, dict[s
         video, index = _expect_key(path, key)
         if isinstance(entry, list | tuple):  # the aqa file goes by position
             entry = dict(zip((field.place for field in fields.values()), entry, strict=False))
-        where = f"{path}: clip {key}"
+        where = f"{path}: clip {(video, index)}"
         clip = _diving.checked(where, entry, fields)
         if clip.get("first_frame", 0) > clip.get("last_frame", 0):
             found = f"{clip['first_frame']} to {clip['last_frame']}"
@@ -225,7 +226,7 @@ def _expect_key(path: Path, key: Any) -> Key:
         index = _diving.whole(key[1])
         if index is not None:
             return key[0], index
-    raise InputError(f"{path}: clip {key!s:.60}, expected a pair of video name and clip number")
+    raise InputError(f"{path}: clip {shown(key)}, expected a pair of video name and clip number")
 
 
 def _merged(files: dict[str, dict[Key, dict[str, Any]]]) -> dict[Key, dict[str, Any]]:

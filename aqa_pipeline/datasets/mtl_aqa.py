@@ -37,7 +37,7 @@ from aqa_pipeline.datasets import _diving
 from aqa_pipeline.datasets._diving import FPS, Field
 from aqa_pipeline.datasets._table import finished, over_difficulty, times_difficulty
 from aqa_pipeline.errors import InputError, nearest
-from aqa_pipeline.untrusted import read_xlsx
+from aqa_pipeline.untrusted import read_xlsx, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -230,12 +230,13 @@ def _read_dictionary(root: Path) -> dict[Key, dict[str, Any]] | None:
         return None
     dives = {}
     for key, entry in _diving.read_dict(path).items():
-        where = f"{path}: dive {key}"
+        known = _expect_key(path, key)
+        where = f"{path}: dive {known}"
         dive = _diving.checked(where, entry, _FIELDS)
         if dive["first_frame"] > dive["last_frame"]:
             found = f"{dive['first_frame']} to {dive['last_frame']}"
             raise InputError(f"{where}: frames {found}, expected the first before the last")
-        dives[_expect_key(path, key)] = dive
+        dives[known] = dive
     return dives
 
 
@@ -244,7 +245,7 @@ def _expect_key(path: Path, key: Any) -> Key:
         video, dive = map(_diving.whole, key)
         if video is not None and dive is not None:
             return video, dive
-    raise InputError(f"{path}: dive {key!s:.60}, expected a pair of video and dive number")
+    raise InputError(f"{path}: dive {shown(key)}, expected a pair of video and dive number")
 
 
 def _digit(value: Any) -> int | None:
@@ -358,7 +359,7 @@ def _read_sheets(root: Path) -> tuple[dict[Key, dict[str, Any]], list[tuple[str,
             if not key[1] or key in dives:
                 dive, reasons = (
                     None,
-                    [("unusable_row", f"number {_shown(cells['number'])}, expected one of its own from 1")],
+                    [("unusable_row", f"number {shown(cells['number'])}, expected one of its own from 1")],
                 )
             problems += [(_video_id(key), kind, f"{path.name} row {line}: {text}") for kind, text in reasons]
             if dive is not None:
@@ -382,7 +383,7 @@ def _columns(path: Path, header: tuple) -> dict[str, int]:
 def _dive(cells: dict[str, Any], marks: tuple) -> tuple[dict[str, Any] | None, list[tuple[str, str]]]:
     """One dive of a sheet, None where its row is of no use, with kinds and texts of what is wrong."""
     if _view(cells) != "s":
-        return None, [("unusable_row", f"view {_shown(cells['view'])}, expected 's', the side at normal speed")]
+        return None, [("unusable_row", f"view {shown(cells['view'])}, expected 's', the side at normal speed")]
     dive: dict[str, Any] = {
         "first_frame": _diving.whole(_cell_number(cells["first_frame"])),
         "last_frame": _diving.whole(_cell_number(cells["last_frame"])),
@@ -391,29 +392,25 @@ def _dive(cells: dict[str, Any], marks: tuple) -> tuple[dict[str, Any] | None, l
     }
     for name, value in dive.items():
         if value is None:
-            return None, [("unusable_row", f"{name} {_shown(cells[name])}, expected a number")]
+            return None, [("unusable_row", f"{name} {shown(cells[name])}, expected a number")]
     if dive["first_frame"] > dive["last_frame"]:
         return None, [("unusable_row", f"frames {dive['first_frame']} to {dive['last_frame']}")]
     problems = []
     for name, read in _PARTS.items():
         value = read(cells[name])
         if value is None:
-            problems.append(("unusable_dive_number", f"{name} {_shown(cells[name])}"))
+            problems.append(("unusable_dive_number", f"{name} {shown(cells[name])}"))
         else:
             dive[name] = value
     judges = [_cell_number(cell) for cell in marks]
     for cell, mark in zip(marks, judges, strict=True):
         if mark is not None and isinstance(cell, str) and not re.fullmatch(r"\d+([.,]\d+)?", cell.strip()):
-            problems.append(("mistyped_mark", f"{_shown(cell)} is read as {mark:g}"))
+            problems.append(("mistyped_mark", f"{shown(cell)} is read as {mark:g}"))
     if len(judges) == N_JUDGES and None not in judges:
         dive["judge_scores"] = judges
     else:
-        problems.append(("unusable_marks", f"marks {_shown(list(marks))}, expected {N_JUDGES} numbers"))
+        problems.append(("unusable_marks", f"marks {shown(list(marks))}, expected {N_JUDGES} numbers"))
     return dive, problems
-
-
-def _shown(value: Any) -> str:
-    return f"{value!r:.80}"
 
 
 def _blank(cell: Any) -> bool:

@@ -20,12 +20,12 @@ def test_there_and_back(name):
 def test_functions_take_the_same_options(name):
     samples = plugins.options("datasets", name, "samples")
     assert plugins.options("datasets", name, "annotation_files") == samples
-    for function in ("keypoints", "features"):
+    for function in ("keypoints", "features", "media", "label_errors"):
         if hasattr(plugins.load("datasets", name), function):
             assert plugins.options("datasets", name, function) == samples
 
 
-@pytest.mark.parametrize("name", ["simdive", "unlv_dive_p3d", "custom"])
+@pytest.mark.parametrize("name", ["simdive", "unlv_dive_p3d", "custom", "finediving", "mtl_aqa"])
 def test_diving_multiplies(name):
     dataset = plugins.load("datasets", name)
     assert dataset.compose(25.5, 3.3) == pytest.approx(84.15)
