@@ -42,6 +42,12 @@ def test_the_shipped_experiments_are_good(path):
         ({"systems": {"usdll": {"coco": {}}}}, "systems.usdll.coco: no 'usdll' in systems"),
         ({"tables": {"simdive": {"metrics": ["spearman"]}}}, "unknown 'spearman', did you mean 'spearman_rho'"),
         ({"tables": {"simdive": {"rows": ["pose_guided.cocoo"]}}}, "did you mean 'pose_guided.coco'"),
+        ({"audit": {"simdiv": {}}}, "audit: unknown 'simdiv', did you mean 'simdive'"),
+        (
+            {"audit": {"simdive": {"protocol": "official"}}},
+            "audit.simdive.protocol: unknown 'official', known: out_of_fold",
+        ),
+        ({"audit": {"simdive": {"against": ["simdiv"]}}}, "audit.simdive.against: unknown 'simdiv', did you mean"),
         ({"look": {"overlay": 1}}, "look.overlay: unknown key, did you mean 'overlays'"),
     ],
 )
