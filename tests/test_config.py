@@ -42,12 +42,6 @@ def test_the_shipped_experiments_are_good(path):
         ({"systems": {"usdll": {"coco": {}}}}, "systems.usdll.coco: no 'usdll' in systems"),
         ({"tables": {"simdive": {"metrics": ["spearman"]}}}, "unknown 'spearman', did you mean 'spearman_rho'"),
         ({"tables": {"simdive": {"rows": ["pose_guided.cocoo"]}}}, "did you mean 'pose_guided.coco'"),
-        ({"audit": {"simdiv": {}}}, "audit: unknown 'simdiv', did you mean 'simdive'"),
-        (
-            {"audit": {"simdive": {"protocol": "official"}}},
-            "audit.simdive.protocol: unknown 'official', known: out_of_fold",
-        ),
-        ({"audit": {"simdive": {"against": ["simdiv"]}}}, "audit.simdive.against: unknown 'simdiv', did you mean"),
         ({"look": {"overlay": 1}}, "look.overlay: unknown key, did you mean 'overlays'"),
     ],
 )
@@ -56,3 +50,18 @@ def test_a_mistake_is_one_line_that_names_the_key_and_the_nearest(over, message)
         check(changed(**over))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ({"simdiv": {}}, "audit: unknown 'simdiv', did you mean 'simdive'"),
+        ({"simdive": {"protocol": "out"}}, "audit.simdive.protocol: unknown 'out', did you mean 'out_of_fold'"),
+        ({"simdive": {"against": ["simdiv"]}}, "audit.simdive.against: unknown 'simdiv', did you mean 'simdive'"),
+        ({"simdive": {"hash": True}}, "audit.simdive.hash: unknown key, did you mean 'hashing'"),
+    ],
+)
+def test_a_mistake_in_the_block_of_the_audit(block, message):
+    with pytest.raises(InputError) as caught:
+        check(changed(audit=block))
+    assert message in str(caught.value)
