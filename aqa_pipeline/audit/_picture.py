@@ -99,13 +99,13 @@ def _judges(axis: Any, subject: Subject, findings: pd.DataFrame) -> None:
     away = judges.by_rule(subject) - subject.score
     off = np.abs(away) > OFF
     axis.axhline(0, color=INK, lw=0.8)
-    axis.scatter(subject.score[~off], away[~off], s=6, color=GREY, alpha=0.4, linewidth=0, label="agrees")
-    axis.scatter(subject.score[off], away[off], s=14, color=ORANGE, label=f"differs by more than {OFF:g}: {off.sum()}")
+    axis.scatter(subject.score[~off], away[~off], s=6, color=GREY, alpha=0.4, linewidth=0)
+    axis.scatter(subject.score[off], away[off], s=14, color=ORANGE)
     axis.set_yscale("symlog", linthresh=1)
     axis.yaxis.set_major_formatter("{x:g}")
-    axis.set(title="The judges' rule against the score", xlabel="score", ylabel="rule minus score, points")
+    text = f"{off.sum()} of {np.isfinite(away).sum()} clips differ by more than {OFF:g} points"
+    axis.set(title=f"The judges' rule against the score\n{text}", xlabel="score", ylabel="rule minus score, points")
     axis.grid(axis="y", color=PALE, linewidth=0.6)
-    axis.legend(frameon=False, loc="lower right")
 
 
 def _types(axis: Any, subject: Subject, findings: pd.DataFrame) -> None:

@@ -30,45 +30,50 @@ def check(subject: Subject) -> Iterator[Finding | Detail]:
     yield Finding("clips_hashed", len(rows), len(subject.samples), warning=bool(unread))
     for video_id, why in unread.items():
         yield Detail(video_id, "", f"not hashed: {why}")
-    sides = [("near_pairs", hashes[0])] + ([("mirrored_pairs", hashes[1])] if subject.mirrored else [])
-    for measure, seen in sides:
-        found = near(hashes[0], seen)
-        part = subject.part[rows]
-        crossing = [{part[a], part[b]} == {"train", "test"} for a, b, _ in found]
+    looks = [("near_pairs", hashes[0])] + ([("mirrored_pairs", hashes[1])] if subject.mirrored else [])
+    part, ids = subject.part[rows], subject.samples["video_id"].to_numpy(object)[rows]
+    for measure, seen in looks:
+        a, b, bits = near(hashes[0], seen)
+        crossing = ((part[a] == "train") & (part[b] == "test")) | ((part[a] == "test") & (part[b] == "train"))
         note = f"clips that differ in {NEAR:g} of 64 bits a frame or fewer"
-        yield Finding(measure, len(found), warning=bool(found), note=note)
-        yield Finding(f"{measure}.across_parts", sum(crossing), len(found), warning=any(crossing))
-        for a, b, bits in sorted(found, key=lambda pair: (pair[2], pair[:2]))[:LISTED]:
-            parts = f", {part[a]} and {part[b]}" if part[a] else ""
-            ids = (subject.samples["video_id"][rows[place]] for place in (a, b))
-            yield Detail(*ids, f"{measure.removesuffix('_pairs')}: {bits:.4g} bits{parts}")
+        yield Finding(measure, len(bits), warning=len(bits) > 0, note=note)
+        yield Finding(f"{measure}.across_parts", int(crossing.sum()), len(bits), warning=bool(crossing.any()))
+        for pair in np.argsort(bits, kind="stable")[:LISTED]:
+            parts = f", {part[a[pair]]} and {part[b[pair]]}" if part[a[pair]] else ""
+            text = f"{measure.removesuffix('_pairs')}: {bits[pair]:.4g} bits{parts}"
+            yield Detail(ids[a[pair]], ids[b[pair]], text)
 
 
-def near(hashes: np.ndarray, others: np.ndarray, limit: float = NEAR) -> list[tuple[int, int, float]]:
-    """Pairs a < b of clips whose hashes differ from the others' in at most `limit` bits a frame; both (N, F) uint64."""
-    found = []
+def near(hashes: np.ndarray, others: np.ndarray, limit: float = NEAR) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs a < b of clips whose hashes differ from the others' in at most `limit` bits a frame; both (N, F) uint64.
+
+    Returns numbers a and b and the bits in which they differ, each (pairs,), in the order of a and b.
+    """
+    found = [(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.float32))]
     for start in range(0, len(hashes), BLOCK):
         differ = np.bitwise_count(hashes[start : start + BLOCK, None] ^ others[None])  # (block, N, F)
         bits = differ.mean(axis=2, dtype=np.float32)
-        for a, b in np.argwhere(bits <= limit):
-            if start + a < b:
-                found.append((int(start + a), int(b), float(bits[a, b])))
-    return found
+        after = np.arange(len(others)) > start + np.arange(len(bits))[:, None]
+        a, b = np.nonzero((bits <= limit) & after)
+        found.append(((start + a).astype(np.int32), b.astype(np.int32), bits[a, b]))
+    a, b, bits = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+    return a, b, bits
 
 
 def _hashed(subject: Subject) -> tuple[np.ndarray, np.ndarray, dict[str, str]]:
-    """Hashes (2, N', F) as the clips are and mirrored, the rows they belong to (N',), and why others have none."""
+    """Hashes (1 or 2, N', F) as the clips are and mirrored, the rows they belong to (N',), why others have none."""
+    sides = (1, -1) if subject.mirrored else (1,)
     hashes, rows, unread = [], [], {}
     with contextlib.ExitStack() as stack:
         readers = [stack.enter_context(stores.read(path, kind="frames")) for path in subject.stores]
         for row, sample in enumerate(subject.samples.itertuples()):
             try:
                 pictures = _stored(readers, sample.video_id) if readers else _read(sample)
-                hashes.append([[_hash(picture[:, ::side]) for picture in pictures] for side in (1, -1)])
+                hashes.append([[_hash(picture[:, ::side]) for picture in pictures] for side in sides])
                 rows.append(row)
             except InputError as error:
                 unread[sample.video_id] = str(error)
-    return np.array(hashes, np.uint64).reshape(-1, 2, FRAMES).transpose(1, 0, 2), np.array(rows, int), unread
+    return np.array(hashes, np.uint64).reshape(-1, len(sides), FRAMES).transpose(1, 0, 2), np.array(rows, int), unread
 
 
 def _stored(readers: Sequence[stores.Reader], video_id: str) -> list[np.ndarray]:
