@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aqa_pipeline import plugins
 from aqa_pipeline.audit import Finding, Fold, Subject
-from aqa_pipeline.evaluation import scores
-from aqa_pipeline.evaluation.predictions import Predictions
+from aqa_pipeline.evaluation import predictions, scores
 from aqa_pipeline.training.data import Data
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 METRICS = ("spearman_rho", "mse", "relative_l2_x100", "med")
 
 
-def over_folds(subject: Subject, predict: Callable[[Fold], np.ndarray]) -> np.ndarray:
-    """Predicted scores (N,), NaN for what is tested in no fold; `predict` gives those of a fold's test rows."""
-    predicted = np.full(len(subject.samples), np.nan)
-    for fold in subject.splits:
-        predicted[fold.test] = predict(fold)
-    return predicted
+def over_folds(subject: Subject, predict: Callable[[Fold], np.ndarray]) -> pd.DataFrame:
+    """A table of predictions, as runs write it; `predict` gives the scores of a fold's test rows."""
+    import pandas as pd
+
+    ids = subject.samples["video_id"].to_numpy(object)
+    tables = [
+        pd.DataFrame(
+            {
+                **dict(video_id=ids[fold.test], fold=number, seed=0),
+                **dict(score=subject.score[fold.test], predicted_score=predict(fold)),
+                **dict(execution_score=subject.execution[fold.test], predicted_execution=np.nan),
+            }
+        )
+        for number, fold in enumerate(subject.splits)
+    ]
+    return pd.concat(tables, ignore_index=True)
 
 
 def of_system(subject: Subject, name: str, **options: Any) -> Callable[[Fold], np.ndarray]:
@@ -39,23 +51,12 @@ def of_system(subject: Subject, name: str, **options: Any) -> Callable[[Fold], n
     return predict
 
 
-def measured(subject: Subject, name: str, predicted: np.ndarray, note: str = "") -> Iterator[Finding]:
+def measured(subject: Subject, name: str, table: pd.DataFrame, note: str = "") -> Iterator[Finding]:
     """A finding a metric, with its interval; clips without a prediction are left out."""
-    known = np.isfinite(predicted) & np.isfinite(subject.score)
-    fold = np.full(len(predicted), -1)
-    for number, rows in enumerate(subject.splits):
-        fold[rows.test] = number
-    if not known.any():
+    known = table[np.isfinite(table["predicted_score"])]
+    if known.empty:
         return
-    found = Predictions(
-        video_ids=subject.samples["video_id"].to_numpy(str)[known],
-        fold=fold[known],
-        seeds=(0,),
-        score=subject.score[known],
-        predicted_score=predicted[None, known],
-        mark=subject.execution[known],
-        predicted_mark=np.full((1, known.sum()), np.nan),
-    )
+    found = predictions.pooled(known, name)
     for metric in METRICS:
         one = scores.sampled(found, metric, n_draws=subject.bootstrap, seed=subject.seed)
         low, high = one.interval

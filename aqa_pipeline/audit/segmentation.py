@@ -24,16 +24,14 @@ def check(subject: Subject) -> Iterator[Finding | Detail]:
     """Constant pairs and the oracle within the halves on the test clips; clips that no such rule can meet."""
     true = subject.transitions
     known = np.isfinite(true).all(axis=1)
-    constant = np.full_like(true, np.nan)
-    for fold in subject.splits:
-        constant[fold.test] = np.round(np.nanmean(true[fold.train], axis=0)) if known[fold.train].any() else np.nan
-    of_mean = np.unique(constant[np.isfinite(constant).all(axis=1)], axis=0)
-    text = "; ".join(f"({a:.0f}, {b:.0f})" for a, b in of_mean)
-    yield from _overlaps("training_mean", constant, true, subject.tested, f"always {text}, the rounded training mean")
-    always = np.broadcast_to(np.array(FINEDIVING, float), true.shape)
-    yield from _overlaps("constant_29_62", always, true, subject.tested, "always (29, 62)")
+    rows, means = subject.tested, [_mean(true[fold.train]) for fold in subject.splits]
+    constant = np.repeat(means, [len(fold.test) for fold in subject.splits], axis=0)
+    text = "; ".join(dict.fromkeys(f"({a:.0f}, {b:.0f})" for a, b in means))
+    yield from _overlaps("training_mean", constant, true[rows], f"always {text}, the rounded training mean")
+    always = np.broadcast_to(np.array(FINEDIVING, float), constant.shape)
+    yield from _overlaps("constant_29_62", always, true[rows], "always (29, 62)")
     oracle = np.stack([np.minimum(true[:, 0], HALF - 1), np.maximum(true[:, 1], HALF)], axis=1)
-    yield from _overlaps("oracle_in_halves", oracle, true, subject.tested, "the truth, moved into the halves")
+    yield from _overlaps("oracle_in_halves", oracle[rows], true[rows], "the truth, moved into the halves")
     outside = known & (oracle != true).any(axis=1)
     tested = subject.tested[known[subject.tested]]
     note = f"transitions that are not one in each half of the {transitions.GRID} frames"
@@ -46,8 +44,14 @@ def check(subject: Subject) -> Iterator[Finding | Detail]:
         yield Detail(subject.samples["video_id"][row], "", pair)
 
 
-def _overlaps(name: str, predicted: np.ndarray, true: np.ndarray, rows: np.ndarray, note: str) -> Iterator[Finding]:
-    iou = transitions.iou(predicted[rows], true[rows])
+def _mean(pairs: np.ndarray) -> np.ndarray:
+    """Rounded mean of the known pairs (N, 2), NaN where none is."""
+    known = pairs[np.isfinite(pairs).all(axis=1)]
+    return np.round(known.mean(axis=0)) if len(known) else np.full(2, np.nan)
+
+
+def _overlaps(name: str, predicted: np.ndarray, true: np.ndarray, note: str) -> Iterator[Finding]:
+    iou = transitions.iou(predicted, true)
     iou = iou[np.isfinite(iou)]
     if len(iou):
         yield Finding(f"{name}.mean_tiou", float(iou.mean()), len(iou), note=note)
