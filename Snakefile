@@ -18,6 +18,7 @@ include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/pictures.smk"
 include: "workflow/rules/weights.smk"
+include: "workflow/rules/audit.smk"
 
 
 say_what_is_absent()

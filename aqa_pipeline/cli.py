@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,7 +15,12 @@ from aqa_pipeline import config as settings
 from aqa_pipeline import plugins
 from aqa_pipeline.errors import InputError, nearest
 
-ROOMS = ("datasets", "protocols", "detection", "athlete", "pose", "features", "systems", "metrics")
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from aqa_pipeline.audit import Subject
+
+ROOMS = ("datasets", "protocols", "detection", "athlete", "pose", "features", "systems", "metrics", "audit")
 
 app = typer.Typer(
     help="Action quality assessment, from competition video to score tables.",
@@ -55,20 +61,128 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="config.yaml, then what lies over it, as with --configfile")],
 ) -> None:
     """Check a configuration without running anything."""
+    found = settings.check(merged(files))
+    rows = sum(len(found.tables[table].rows) for table in found.make_tables)
+    typer.echo(f"good: {len(found.make_tables)} table(s), {rows} rows")
+
+
+def merged(files: Sequence[Path]) -> dict:
+    """Configuration files laid over each other, as snakemake does it with --configfile."""
     import yaml
     from snakemake.utils import update_config
 
-    merged: dict = {}
+    found: dict = {}
     for file in files:
         if not file.is_file():
             raise InputError(f"{file}: no such configuration file")
         try:
-            update_config(merged, yaml.safe_load(file.read_text()) or {})
+            update_config(found, yaml.safe_load(file.read_text()) or {})
         except yaml.YAMLError as error:
             raise InputError(f"{file}: not YAML: {' '.join(str(error).split())}") from error
-    found = settings.check(merged)
-    rows = sum(len(found.tables[table].rows) for table in found.make_tables)
-    typer.echo(f"good: {len(found.make_tables)} table(s), {rows} rows")
+    return found
+
+
+@app.command()
+def audit(
+    dataset: Annotated[str, typer.Argument(help="block of the configuration; with --root, an adapter's name")],
+    files: Annotated[list[Path], typer.Argument(help="laid over config.yaml, as with --configfile")] = [],
+    root: Annotated[Path | None, typer.Option(help="the data set's folder; no configuration is read")] = None,
+    against: Annotated[
+        list[str], typer.Option(help="another data set that may hold the same clips, or ADAPTER=FOLDER")
+    ] = [],
+    hashing: Annotated[bool, typer.Option("--hash", help="look for clips that look the same")] = False,
+    mirrored: Annotated[bool, typer.Option(help="and for mirror images")] = False,
+    protocol: Annotated[str, typer.Option(help="protocol that parts the samples; the first by default")] = "",
+    out: Annotated[Path, typer.Option(help="folder of the results")] = Path("results/audit"),
+) -> None:
+    """Say what a data set holds and where it can mislead: DATASET.csv, DATASET.details.csv and DATASET.png."""
+    from rich.console import Console
+
+    from aqa_pipeline.audit import _terminal
+    from aqa_pipeline.stages.audit import write
+
+    subject = audited(dataset, files, root=root, against=against, hashing=hashing, mirrored=mirrored, protocol=protocol)
+    findings = write(subject, out / f"{dataset}.csv")
+    _terminal.show(dataset, findings, Console())
+    typer.echo(f"\n{out / dataset}.csv, {dataset}.details.csv, {dataset}.png")
+
+
+def audited(
+    dataset: str,
+    files: Sequence[Path] = (),
+    *,
+    root: Path | None = None,
+    against: Sequence[str] = (),
+    hashing: bool = False,
+    mirrored: bool = False,
+    protocol: str = "",
+) -> Subject:
+    """The subject of an audit, read by its adapter and parted by its protocol, without Snakemake."""
+    from aqa_pipeline.audit import Subject
+
+    found = settings.check(merged([Path("config.yaml"), *files])) if root is None else None
+    block = found.audit.get(dataset, settings.Audit()) if found else settings.Audit()
+    adapter, options = _source(found, dataset, root)
+    samples = plugins.load("datasets", adapter).samples(**options)
+    folds = _folds(found, dataset, samples, protocol or block.protocol or "")
+    others = {}
+    for other in against or block.against:
+        name, _, folder = other.partition("=")
+        its_adapter, its_options = _source(found, name, Path(folder) if folder else None)
+        others[name] = plugins.load("datasets", its_adapter).samples(**its_options)
+    return Subject(
+        dataset,
+        samples,
+        plugins.load("datasets", adapter),
+        options=options,
+        folds=folds,
+        others=others,
+        hashing=hashing or block.hashing,
+        mirrored=mirrored or block.mirrored,
+        **({"bootstrap": found.bootstrap, "seed": found.seed} if found else {}),
+    )
+
+
+def _source(found: settings.Config | None, dataset: str, root: Path | None) -> tuple[str, dict]:
+    """Adapter and options of a block of the configuration, or of an adapter with nothing but a root."""
+    if root is not None:
+        needed = plugins.options("datasets", dataset, "samples")
+        if "root" not in needed:
+            raise InputError(f"--root: {dataset} takes {', '.join(needed)}; name it in a configuration")
+        import inspect
+
+        signature = inspect.signature(plugins.load("datasets", dataset).samples)
+        empty = [p.name for p in signature.parameters.values() if p.default is p.empty and p.name != "root"]
+        if empty:
+            raise InputError(f"--root: {dataset} also takes {', '.join(empty)}; name it in a configuration")
+        return dataset, {"root": root}
+    if found is None:
+        raise InputError(f"{dataset}: no folder, expected {dataset}=FOLDER beside --root")
+    if dataset not in found.datasets:
+        raise InputError(f"no data set '{dataset}' in the configuration: {nearest(dataset, found.datasets)}")
+    block = found.datasets[dataset]
+    adapter = block.use or dataset
+    if plugins.constant("datasets", adapter, "simulated_by") is not None:
+        return adapter, {"folders": [f"results/videos/{dataset}/{shard:04d}" for shard in range(block.shards)]}
+    return adapter, block.options
+
+
+def _folds(found: settings.Config | None, dataset: str, samples: pd.DataFrame, protocol: str) -> pd.DataFrame | None:
+    """Folds under a protocol of the data set's block, its first by default; without a configuration, as usual."""
+    if found is None:
+        if not protocol:
+            return None  # the official part, where there is one
+        usual = {"official": 1, "given": samples["fold"].nunique() if "fold" in samples else 1}
+        return plugins.load("protocols", protocol).folds(samples, n_folds=usual.get(protocol, 5), seed=0)
+    blocks = found.datasets[dataset].protocols
+    name = protocol or next(iter(blocks), None)
+    if name is None:
+        return None
+    if name not in blocks:
+        raise InputError(f"--protocol: {dataset} has no '{name}', {nearest(name, blocks)}")
+    block = blocks[name]
+    folds = plugins.load("protocols", block.use or name).folds
+    return folds(samples, n_folds=block.folds, validation=block.validation, seed=found.seed, **block.options)
 
 
 @app.command()

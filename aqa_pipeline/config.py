@@ -151,6 +151,15 @@ class Quality(Strict):
     faults: str | None = Field(None, description="detector.estimator whose keypoints are asked for the latent faults")
 
 
+class Audit(Strict):
+    """What the audit of a data set looks at besides its own samples."""
+
+    protocol: str | None = Field(None, description="block of the data set's protocols; its first by default")
+    against: list[str] = Field([], description="data sets that may hold the same clips")
+    hashing: bool = Field(False, description="whether clips that look the same are looked for in the frames")
+    mirrored: bool = Field(False, description="whether mirror images are looked for too")
+
+
 class Look(Strict):
     """Pictures and films to look at."""
 
@@ -172,6 +181,7 @@ class Config(Strict):
     systems: dict[str, dict[str, Variant]]
     tables: dict[str, Table]
     quality: dict[str, Quality] = {}
+    audit: dict[str, Audit] = {}
     look: Look = Look()
 
     @model_validator(mode="after")
@@ -201,7 +211,15 @@ class Config(Strict):
                 _expect(detector, self.detection, f"quality.{name}.detection")
             for pair in [*block.pose, *([block.faults] if block.faults else [])]:
                 self._check_keypoints(pair, f"quality.{name}")
+        for name, block in self.audit.items():
+            self._check_audit(name, block)
         return self
+
+    def _check_audit(self, name: str, block: Audit) -> None:
+        _expect(name, self.datasets, "audit")
+        _expect_optional(block.protocol, self.datasets[name].protocols, f"audit.{name}.protocol")
+        for other in block.against:
+            _expect(other, self.datasets, f"audit.{name}.against")
 
     def _check_dataset(self, where: str, adapter: str, block: Dataset) -> None:
         _plugin("datasets", where, adapter, {}, "samples")

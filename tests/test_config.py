@@ -69,3 +69,18 @@ def test_a_mistake_is_one_line_that_names_the_key_and_the_nearest(over, message)
         check(changed(**over))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ({"simdiv": {}}, "audit: unknown 'simdiv', did you mean 'simdive'"),
+        ({"simdive": {"protocol": "out"}}, "audit.simdive.protocol: unknown 'out', did you mean 'out_of_fold'"),
+        ({"simdive": {"against": ["simdiv"]}}, "audit.simdive.against: unknown 'simdiv', did you mean 'simdive'"),
+        ({"simdive": {"hash": True}}, "audit.simdive.hash: unknown key, did you mean 'hashing'"),
+    ],
+)
+def test_a_mistake_in_the_block_of_the_audit(block, message):
+    with pytest.raises(InputError) as caught:
+        check(changed(audit=block))
+    assert message in str(caught.value)

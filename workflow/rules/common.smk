@@ -336,3 +336,34 @@ def picture_files():
     films = [f"results/plots/films/{dataset}" for dataset in used_datasets() if looked and has_pictures(dataset)]
     sheets = [f"results/plots/sheets/{dataset}.png" for dataset in used_datasets() if has_pictures(dataset)]
     return [*plots, *films, *sheets]
+
+
+# Audit.
+
+
+def audit_block(dataset):
+    return SETTINGS.audit.get(dataset, settings_module.Audit())
+
+
+def audit_inputs(wildcards):
+    block, files = audit_block(wildcards.dataset), dict(samples="results/samples/{dataset}.parquet")
+    protocol = block.protocol or next(iter(SETTINGS.datasets[wildcards.dataset].protocols), None)
+    if protocol:
+        files["folds"] = f"results/folds/{{dataset}}.{protocol}.parquet"
+    if block.against:
+        files["against"] = [f"results/samples/{other}.parquet" for other in block.against]
+    if block.hashing:
+        files["frames"] = expand(
+            "results/frames/{dataset}/{shard}.h5", dataset=wildcards.dataset, shard=shards(wildcards.dataset)
+        )
+    return files
+
+
+def audit_options(wildcards, input):
+    block = audit_block(wildcards.dataset)
+    paths = [f"--{name} {path}" for name in ("folds", "against", "frames") for path in _paths(input.get(name))]
+    return " ".join([*paths, *["--hashing"] * block.hashing, *["--mirrored"] * block.mirrored])
+
+
+def _paths(files):
+    return [] if files is None else [files] if isinstance(files, str) else list(files)
