@@ -56,7 +56,8 @@ def measured(subject: Subject, name: str, table: pd.DataFrame, note: str = "") -
     known = table[np.isfinite(table["predicted_score"])]
     if known.empty:
         return
-    found = predictions.pooled(known, name)
+    repeated = known["video_id"].duplicated().any()  # repeated random draws test a clip several times
+    found = predictions.joined(known, name, over_folds="mean" if repeated else "pool")
     for metric in METRICS:
         one = scores.sampled(found, metric, n_draws=subject.bootstrap, seed=subject.seed)
         low, high = one.interval
