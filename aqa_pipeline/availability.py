@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 from aqa_pipeline import plugins
 from aqa_pipeline.config import Config
@@ -24,9 +25,11 @@ class Availability:
         self.missing = cache(self._missing)
         self.status = cache(self._status)
 
-    def is_simulated(self, dataset: str) -> bool:
-        """Whether the run makes the data set itself."""
-        return plugins.constant("datasets", self._adapter(dataset), "simulated_by") is not None
+    def absent(self) -> dict[str, Path]:
+        """Data sets that the tables ask for and that are not at hand, each with the first file that is missing."""
+        tables = [self._settings.tables[name] for name in self._settings.make_tables]
+        asked = sorted({dataset for table in tables for dataset in table.datasets})
+        return {dataset: self.missing(dataset) for dataset in asked if not self.is_present(dataset)}
 
     def is_present(self, dataset: str) -> bool:
         """Whether the annotations of a data set are at hand.
@@ -35,20 +38,25 @@ class Availability:
         """
         return self.missing(dataset) is None or self.is_required(dataset)
 
+    def can_be_parted(self, dataset: str, protocol: str) -> bool:
+        """Whether a data set is at hand, and with it those whose test clips a protocol keeps out of its training."""
+        others = self._settings.datasets[dataset].protocols[protocol].excluding
+        return all(map(self.is_present, (dataset, *others)))
+
     def is_required(self, dataset: str) -> bool:
         """Whether the data set is somebody's own list of files."""
-        return bool(plugins.constant("datasets", self._adapter(dataset), "required"))
+        return bool(plugins.constant("datasets", self._settings.adapter(dataset), "required"))
 
-    def reasons(self, dataset: str) -> dict[str, str]:
-        """For `tabulate`: the data set, or each "row@dataset", that has no run, and why."""
-        if not self.is_present(dataset):
+    def reasons(self, dataset: str, protocol: str) -> dict[str, str]:
+        """For `tabulate`: the data set, or each "row@dataset", that has no run under a protocol, and why."""
+        if not self.can_be_parted(dataset, protocol):
             return {dataset: "data_absent"}
         states = {f"{row}@{dataset}": self.status(row, dataset) for row in self._settings.rows()}
         return {place: status for place, status in states.items() if status != "ok"}
 
     def _missing(self, dataset: str) -> Path | None:
         """The first annotation file of a data set that is not there, or None."""
-        if self.is_simulated(dataset):
+        if self._settings.is_simulated(dataset):
             return None
         files = self._module(dataset).annotation_files(**self._options(dataset))
         return next((path for path in files if not path.is_file()), None)
@@ -64,7 +72,7 @@ class Availability:
 
     def _holds(self, dataset: str, kind: str) -> bool:
         """Whether the copy at hand has any files of a kind."""
-        module = None if self.is_simulated(dataset) else self._module(dataset)
+        module = None if self._settings.is_simulated(dataset) else self._module(dataset)
         if not hasattr(module, "media"):
             return True
         return any(path.exists() for path in module.media(**self._options(dataset)).get(kind, []))
@@ -87,11 +95,8 @@ class Availability:
         named = [str(block.options["weights"]) for block in blocks if block.options.get("weights")]
         return [name for name in named if Path(name).suffix]
 
-    def _adapter(self, dataset: str) -> str:
-        return self._settings.datasets[dataset].use or dataset
-
     def _options(self, dataset: str) -> dict:
         return self._settings.datasets[dataset].options
 
-    def _module(self, dataset: str):
-        return plugins.load("datasets", self._adapter(dataset))
+    def _module(self, dataset: str) -> ModuleType:
+        return plugins.load("datasets", self._settings.adapter(dataset))

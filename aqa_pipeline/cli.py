@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aqa_pipeline import config as settings
-from aqa_pipeline import plugins
+from aqa_pipeline import plugins, untrusted
+from aqa_pipeline.availability import Availability
 from aqa_pipeline.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def check(
     found = settings.check(merged(files))
     rows = sum(len(found.tables[table].rows) for table in found.make_tables)
     typer.echo(f"good: {len(found.make_tables)} table(s), {rows} rows")
+    for dataset, file in Availability(found).absent().items():
+        typer.echo(f"absent: data set {dataset}, no {file}")
 
 
 def merged(files: Sequence[Path]) -> dict:
@@ -160,11 +163,7 @@ def _source(found: settings.Config | None, dataset: str, root: Path | None) -> t
         raise InputError(f"{dataset}: no folder, expected {dataset}=FOLDER beside --root")
     if dataset not in found.datasets:
         raise InputError(f"no data set '{dataset}' in the configuration: {nearest(dataset, found.datasets)}")
-    block = found.datasets[dataset]
-    adapter = block.use or dataset
-    if plugins.constant("datasets", adapter, "simulated_by") is not None:
-        return adapter, {"folders": [f"results/videos/{dataset}/{shard:04d}" for shard in range(block.shards)]}
-    return adapter, block.options
+    return found.adapter(dataset), found.adapter_options(dataset)
 
 
 def _folds(found: settings.Config | None, dataset: str, samples: pd.DataFrame, protocol: str) -> pd.DataFrame | None:
@@ -183,6 +182,15 @@ def _folds(found: settings.Config | None, dataset: str, samples: pd.DataFrame, p
     block = blocks[name]
     folds = plugins.load("protocols", block.use or name).folds
     return folds(samples, n_folds=block.folds, validation=block.validation, seed=found.seed, **block.options)
+
+
+@app.command()
+def unpack(
+    archive: Annotated[Path, typer.Argument(help="zip or tar, as downloaded")],
+    folder: Annotated[Path, typer.Argument(help="a new folder")],
+) -> None:
+    """Unpack a downloaded archive, whole or not at all; names that lead out of the folder are refused."""
+    typer.echo(f"{untrusted.unpack(archive, folder)} files in {folder}")
 
 
 @app.command()

@@ -259,6 +259,21 @@ class Config(Strict):
         """Every `system.variant` there is."""
         return [f"{system}.{variant}" for system, variants in self.systems.items() for variant in variants]
 
+    def adapter(self, dataset: str) -> str:
+        """File of `datasets/` that reads a data set."""
+        return self.datasets[dataset].use or dataset
+
+    def is_simulated(self, dataset: str) -> bool:
+        """Whether the run makes the data set itself."""
+        return plugins.constant("datasets", self.adapter(dataset), "simulated_by") is not None
+
+    def adapter_options(self, dataset: str) -> dict[str, Any]:
+        """What the adapter is called with: for simulated data sets the folders that the simulate stage writes."""
+        block = self.datasets[dataset]
+        if self.is_simulated(dataset):
+            return {"folders": [f"results/videos/{dataset}/{shard:04d}" for shard in range(block.shards)]}
+        return block.options
+
     def variant(self, row: str) -> Variant:
         """The block of a row."""
         system, variant = row.split(".")

@@ -43,7 +43,7 @@ def test_a_released_data_set_may_be_absent_and_one_s_own_may_not(tmp_path):
     assert not found.is_present("unlv")
     assert found.missing("unlv") == tmp_path / "unlv" / "unlv_dive_p3d.npz"
     assert found.status("train_mean.default", "unlv") == "data_absent"
-    assert found.reasons("unlv") == {"unlv": "data_absent"}
+    assert found.reasons("unlv", "official") == {"unlv": "data_absent"}
     assert found.is_present("mine")
     assert found.is_present("simdive")
 
@@ -54,9 +54,9 @@ def test_what_is_there_runs_and_missing_weights_are_named(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     found = available(tmp_path)
     assert found.is_present("unlv")
-    assert found.reasons("simdive") == {"feature_ridge.motion@simdive": "weights_absent"}
+    assert found.reasons("simdive", "k_fold") == {"feature_ridge.motion@simdive": "weights_absent"}
     (tmp_path / "big.safetensors").touch()
-    assert available(tmp_path).reasons("simdive") == {}
+    assert available(tmp_path).reasons("simdive", "k_fold") == {}
 
 
 @pytest.mark.parametrize(("frames", "expected"), [(True, "ok"), (False, "data_absent")])
@@ -68,3 +68,15 @@ def test_rows_that_need_pictures_need_the_pictures(release, frames, expected):
     found = Availability(check(blocks))
     assert found.status("train_mean.default", "finediving") == "ok"
     assert found.status("feature_ridge.motion", "finediving") == expected
+
+
+def test_a_protocol_that_excludes_another_data_set_needs_it(release, tmp_path):
+    root = release("finediving")
+    blocks = {**BLOCKS, "tables": {"one": {**BLOCKS["tables"]["one"], "datasets": ["finediving"], "protocol": "clean"}}}
+    blocks["datasets"] = {
+        "finediving": {"root": str(root), "protocols": {"clean": {"use": "official", "excluding": ["mtl_aqa"]}}},
+        "mtl_aqa": {"root": str(tmp_path / "mtl_aqa")},
+    }
+    assert Availability(check(blocks)).reasons("finediving", "clean") == {"finediving": "data_absent"}
+    release("mtl_aqa")
+    assert Availability(check(blocks)).reasons("finediving", "clean").get("finediving") is None

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+import zipfile
 
 import pytest
 import yaml
@@ -36,6 +37,26 @@ def test_check_names_the_misspelt_key(tmp_path):
     assert "boostrap: unknown key, did you mean 'bootstrap'?" in answer.stderr
     assert answer.stderr.count("\n") == 1
     assert aqa("check", "config.yaml").stdout.startswith("good: ")
+
+
+def test_check_names_what_is_absent():
+    answer = aqa("check", "config.yaml", "experiments/fragments_1.yaml")
+    assert answer.returncode == 0
+    assert "absent: data set unlv_vault, no data/UNLV-Vault/gym_vault_overall_scores.mat" in answer.stdout
+
+
+def test_unpack_refuses_names_that_lead_out(tmp_path):
+    for name, archive in (("inside/a.txt", "good.zip"), ("../a.txt", "bad.zip")):
+        with zipfile.ZipFile(tmp_path / archive, "w") as file:
+            file.writestr(name, "a")
+    good = aqa("unpack", str(tmp_path / "good.zip"), str(tmp_path / "good"))
+    assert good.stdout == f"1 files in {tmp_path / 'good'}\n"
+    assert (tmp_path / "good/inside/a.txt").read_text() == "a"
+    bad = aqa("unpack", str(tmp_path / "bad.zip"), str(tmp_path / "bad"))
+    assert bad.returncode == 2
+    assert "bad.zip: '../a.txt' leads out of the folder" in bad.stderr
+    assert not (tmp_path / "bad").exists()
+    assert not (tmp_path.parent / "a.txt").exists()
 
 
 @pytest.mark.parametrize(("age", "expected"), [(0, [("train", "a.b", "34 of 100, 12.0/s")]), (100, [])])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,9 +135,3 @@ def runs(labels: Sequence[Any]) -> list[tuple[Any, int]]:
     """Label and first position of every run of equal labels."""
     starts = itertools.accumulate((len(list(same)) for _, same in itertools.groupby(labels)), initial=0)
     return [(labels[start], start) for start in starts if start < len(labels)]
-
-
-def first_folder(root: Path, names: Iterable[str]) -> Path:
-    """The first of the named folders that is there; the first of all where none is."""
-    folders = [root / name for name in dict.fromkeys(names)]
-    return next((folder for folder in folders if folder.is_dir()), folders[0])

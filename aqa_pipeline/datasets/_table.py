@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,11 @@ def load_npz(path: Path, *names: str) -> dict[str, np.ndarray]:
     if len(set(rows.values())) != 1:
         raise InputError(f"{path}: arrays of different lengths, {rows}")
     return arrays
+
+
+def first_folder(folders: Sequence[Path]) -> Path:
+    """The first of several places that is there, or else the first."""
+    return next((folder for folder in folders if folder.is_dir()), folders[0])
 
 
 def times_difficulty(execution_score, difficulty):

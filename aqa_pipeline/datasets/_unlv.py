@@ -165,8 +165,3 @@ def release_samples(scores: Path, difficulty: Path | None, splits: list[Path], a
 
 def _vector(path: Path, name: str) -> np.ndarray:
     return np.array(list(untrusted.numbers_of(path, untrusted.read_mat(path, name)[name], name)))
-
-
-def first_folder(folders: list[Path]) -> Path:
-    """The first that is there, or else the first."""
-    return next((folder for folder in folders if folder.is_dir()), folders[0])

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aqa_pipeline.datasets import _unlv
-from aqa_pipeline.datasets._table import finished
+from aqa_pipeline.datasets._table import finished, first_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +97,7 @@ def samples(*, root: Path | str, action: str) -> pd.DataFrame:
 
 def clips(numbers: pd.Series, *, root: Path | str, action: str) -> dict[str, object]:
     """Columns path, first_frame and last_frame: pictures are numbered from 1, videos from 0, others as they are."""
-    folder = _unlv.first_folder(media(root=root, action=action)["videos"])
+    folder = first_folder(media(root=root, action=action)["videos"])
     if folder.parent.name == "Actions":
         paths, first = [folder / f"{number:03d}.avi" for number in numbers], 0
     else:

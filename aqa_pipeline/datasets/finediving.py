@@ -34,7 +34,7 @@ import numpy as np
 from aqa_pipeline import dive_numbers, transitions
 from aqa_pipeline.datasets import _diving
 from aqa_pipeline.datasets._diving import FPS, Field
-from aqa_pipeline.datasets._table import finished, load_npz, over_difficulty, times_difficulty
+from aqa_pipeline.datasets._table import finished, first_folder, load_npz, over_difficulty, times_difficulty
 from aqa_pipeline.errors import InputError
 from aqa_pipeline.untrusted import shown
 
@@ -141,7 +141,8 @@ def samples(
     root = Path(root)
     files = _read(root)
     clips, names = _merged(files), _names_of_ids(files.get("fine", {}))
-    folder, mask_folder = (_diving.first_folder(root, both) for both in ((frames, _FRAMES), (masks, _MASKS)))
+    places = media(root=root, frames=frames, masks=masks, poses=poses)
+    folder, mask_folder = first_folder(places["videos"]), first_folder(places["masks"])
     table = pd.DataFrame([_row(key, clip, names, folder, mask_folder) for key, clip in clips.items()])
     splits = _present(root, _SPLITS)
     if splits:

@@ -31,8 +31,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aqa_pipeline import untrusted
-from aqa_pipeline.datasets import _unlv
-from aqa_pipeline.datasets._table import finished
+from aqa_pipeline.datasets._table import finished, first_folder
 from aqa_pipeline.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def samples(*, root: Path | str, task: str, splits: str | None = None) -> pd.Dat
 
     source = annotation_files(root=root, task=task, splits=splits)[0]
     items = _items(source, task)
-    folder = _unlv.first_folder(media(root=root, task=task)["videos"])
+    folder = first_folder(media(root=root, task=task)["videos"])
     suffix = ".avi" if folder.name == "video" else ""
     surgeons = [re.fullmatch(r"([A-Z])[0-9]{3}", name.removeprefix(f"{_spelled(task)}_")) for name in items]
     for name, surgeon in zip(items, surgeons, strict=True):

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any
 from aqa_pipeline import dive_numbers
 from aqa_pipeline.datasets import _diving
 from aqa_pipeline.datasets._diving import FPS, Field
-from aqa_pipeline.datasets._table import finished, over_difficulty, times_difficulty
+from aqa_pipeline.datasets._table import finished, first_folder, over_difficulty, times_difficulty
 from aqa_pipeline.errors import InputError, nearest
 from aqa_pipeline.untrusted import read_xlsx, shown
 
@@ -293,7 +293,7 @@ class _Pictures:
     """Where the pictures of a dive lie, in the layout that is at hand."""
 
     def __init__(self, root: Path, frames: str) -> None:
-        self._folder = _diving.first_folder(root, (frames, *_FRAMES))
+        self._folder = first_folder([root / name for name in (frames, *_FRAMES)])
         self._a_dive = self._folder.is_dir() and any(
             re.fullmatch(r"\d\d_\d\d+", entry.name) for entry in self._folder.iterdir()
         )

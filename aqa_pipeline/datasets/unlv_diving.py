@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any
 
 from aqa_pipeline import untrusted
 from aqa_pipeline.datasets import _unlv
-from aqa_pipeline.datasets._table import finished, over_difficulty, times_difficulty
+from aqa_pipeline.datasets._table import finished, first_folder, over_difficulty, times_difficulty
 from aqa_pipeline.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def annotation_files(
     if mtl_aqa_root is not None:
         names = ("train_split_370_4.pkl", "test_split_370_4.pkl", "final_annotations_dict.pkl")
         places = [Path(mtl_aqa_root) / above / _FOLDER for above in ("MTL-AQA_dataset_release", "")]
-        return [_unlv.first_folder(places) / name for name in names]
+        return [first_folder(places) / name for name in names]
     names = ("diving_overall_scores.mat", "diving_difficulty_level.mat")
     splits = ("split_300_70/training_idx.mat", "split_300_70/testing_idx.mat")
     return [Path(root) / name for name in names + splits]
@@ -83,7 +83,7 @@ def samples(
     options: dict[str, Any] = dict(root=root, mtl_aqa_root=mtl_aqa_root, original_length=original_length)
     source = annotation_files(**options)
     table = _cut(*source) if mtl_aqa_root is not None else _released(*source, padded=not original_length)
-    folder = _unlv.first_folder(media(**options)["videos"])
+    folder = first_folder(media(**options)["videos"])
     table["path"] = [str(folder / name) for name in table.pop("name")]
     dives = table.pop("number")
     table["video_id"] = [f"dive_{dive:03d}" for dive in dives]

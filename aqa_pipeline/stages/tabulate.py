@@ -27,8 +27,8 @@ def tabulate(
 
     COMPARISONS holds each row against floor and ceiling, SIGNIFICANCE every pair of rows, DETECTABLE what differences
     the test sets can show. Tables maps each name to its block of the configuration, in the order of SCORES; variants a
-    row to its training and selection; absent a data set, or row@dataset, to the reason why it has no run; published_as
-    a data set to its name in the ledger of published figures.
+    row to its training and selection; absent a table to its data sets, or row@dataset, and why they have no run;
+    published_as a data set to its name in the ledger of published figures.
     """
     from aqa_pipeline.evaluation import scoring
     from aqa_pipeline.evaluation import significance as pairwise
@@ -39,7 +39,7 @@ def tabulate(
     lines, compared, pairs, smallest = [], [], [], []
     for path, (name, table) in zip(scores, tables.items(), strict=True):
         scored = scoring.read_scores(path)
-        facts = dict(command=command, variants=variants, absent=absent, published_as=published_as)
+        facts = dict(command=command, variants=variants, absent=absent.get(name, {}), published_as=published_as)
         lines += rows.table_rows(name, table, scored, **facts)
         compared += rows.compared_rows(name, table, scored)
         pairs += rows.listed_rows(name, pairwise.read(path.with_suffix(".pairs.csv"), pairwise.COLUMNS))

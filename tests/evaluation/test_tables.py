@@ -129,7 +129,7 @@ def test_published_figures_join_and_stand_alone(runs, made_tables, figures):
         paths,
         {**TABLE, "rows": rows, "published": figures},
         variants={"forest.small": {"training": "end_to_end", "selection": "test"}},
-        absent={"judge_ceiling.default@dives": "weights_absent"},
+        absent={"main": {"judge_ceiling.default@dives": "weights_absent"}},
     )
     by = {(x["system"], x["metric"]): x for x in lines}
     twice = [x for x in lines if (x["system"], x["metric"]) == ("forest", "med")]
@@ -150,7 +150,7 @@ def test_published_figures_join_and_stand_alone(runs, made_tables, figures):
 
 
 def test_without_the_data_every_row_is_there_and_says_so(made_tables, figures):
-    lines, compared = made_tables([], {**TABLE, "published": figures}, absent={"dives": "data_absent"})
+    lines, compared = made_tables([], {**TABLE, "published": figures}, absent={"main": {"dives": "data_absent"}})
     assert {x["status"] for x in lines} == {"data_absent"}
     assert {x["system"] for x in lines} == {"no_video", "forest", "judge_ceiling", "c3d_svr"}
     assert compared == []

@@ -69,7 +69,8 @@ def shards(dataset):
     return [f"{shard:04d}" for shard in range(SETTINGS.datasets[dataset].shards)]
 
 
-is_simulated = AVAILABLE.is_simulated
+is_simulated = SETTINGS.is_simulated
+adapter_options = SETTINGS.adapter_options
 
 SIMULATED = "|".join(name for name in SETTINGS.datasets if is_simulated(name)) or "none"
 
@@ -115,8 +116,9 @@ def rows_of(table):
 
 
 def datasets_of(table):
-    """Data sets of a table that are at hand."""
-    return [dataset for dataset in SETTINGS.tables[table].datasets if AVAILABLE.is_present(dataset)]
+    """Data sets of a table that are at hand and can be parted as it asks."""
+    block = SETTINGS.tables[table]
+    return [dataset for dataset in block.datasets if AVAILABLE.can_be_parted(dataset, block.protocol)]
 
 
 def drawn_datasets(table):
@@ -139,13 +141,6 @@ def annotation_files(dataset):
     if is_simulated(dataset) or not AVAILABLE.is_present(dataset):
         return []
     return plugins.load("datasets", plugin("datasets", dataset)).annotation_files(**SETTINGS.datasets[dataset].options)
-
-
-def adapter_options(dataset):
-    """What the data set's file is called with: for simulated ones the folders with the videos."""
-    if is_simulated(dataset):
-        return {"folders": [f"results/videos/{dataset}/{shard}" for shard in shards(dataset)]}
-    return SETTINGS.datasets[dataset].options
 
 
 # Features: what they are made from.
@@ -255,9 +250,12 @@ def features_read(dataset):
 
 
 def unavailable():
-    """For the tables: what has no run here, and why."""
-    asked = {dataset for table in SETTINGS.make_tables for dataset in SETTINGS.tables[table].datasets}
-    return {place: reason for dataset in sorted(asked) for place, reason in AVAILABLE.reasons(dataset).items()}
+    """By table: what has no run here, and why."""
+    blocks = {table: SETTINGS.tables[table] for table in SETTINGS.make_tables}
+    return {
+        table: {k: v for dataset in block.datasets for k, v in AVAILABLE.reasons(dataset, block.protocol).items()}
+        for table, block in blocks.items()
+    }
 
 
 def ledgers():
@@ -268,10 +266,8 @@ def ledgers():
 
 def say_what_is_absent():
     """One line a data set that the tables ask for and that is not there."""
-    for dataset in sorted({d for table in SETTINGS.make_tables for d in SETTINGS.tables[table].datasets}):
-        if not AVAILABLE.is_present(dataset):
-            where = AVAILABLE.missing(dataset)
-            logger.warning(f"data set {dataset} is absent: no {where}; datasets.{dataset}.root says where it lies")
+    for dataset, file in AVAILABLE.absent().items():
+        logger.warning(f"data set {dataset} is absent: no {file}; datasets.{dataset}.root says where it lies")
 
 
 def table_block(table):
