@@ -11,7 +11,7 @@ tables: .venv/installed
 	snakemake --cores $(CORES)  # results/tables.csv, stage quality and pictures
 
 test: .venv/installed lint
-	python -m pytest -p no:cacheprovider
+	python -m pytest -p no:cacheprovider --numprocesses $(CORES) --dist loadfile
 
 lint: .venv/installed
 	ruff check .
