@@ -55,20 +55,18 @@ def table_rows(
     Notes
     -----
     A figure that stands in two sources with two values makes two rows, each of which names the other; sources that
-    agree share a row. Of a metric that
-    a row's system does not predict (transitions, or a score) there is no row.
+    agree share a row. Of a metric that a row's system does not predict (transitions, or a score) there is no row.
     """
     published = _published(name, table, published_as)
     against = ledger.conflicts({*ledger.read(), *(figure for figures in published.values() for figure in figures)})
     known = {(r.system, r.variant, r.dataset, r.metric): r for r in scored.itertuples()}
-    scored_rows = {key[:3] for key in known}
+    scored_rows = {place[:3] for place in known}
     lines = []
     for place in _places(table, published):
         system, variant, dataset, metric = place
         row, figure = f"{system}.{variant}", known.get(place)
         if figure is None and place[:3] in scored_rows and place not in published:
             continue
-        status = "ok" if figure is not None else _why_absent(row, dataset, table, absent, place[:3] in scored_rows)
         of = {"training": "frozen", "selection": "last", **variants.get(row, {})}
         if figure is None and row not in rows(table):
             of = {"training": "", "selection": ""}  # a row of the literature alone: we do not say how it was made
@@ -81,7 +79,7 @@ def table_rows(
                     **{column: _whole(getattr(figure, column, None)) for column in ("n_test", "n_folds", "n_seeds")},
                     "published": f"{sources[0].value:.10g}" if sources else "",
                     "published_source": "; also ".join(_cited(one, published[place], against) for one in sources),
-                    **dict(status=status, command=command),
+                    **dict(status=_status(place, table, absent, scored_rows, figure is not None), command=command),
                 }
             )
     return lines
@@ -180,15 +178,19 @@ def _cited(
     return "; ".join([figure.source, *filter(None, facts)])
 
 
-def _why_absent(row: str, dataset: str, table: Mapping[str, Any], absent: Mapping[str, str], was_run: bool) -> str:
-    """Status of a figure that there is not: of a mean, that of the first data set which has none."""
-    if was_run:
-        return "not_run"
+def _status(
+    place: Place, table: Mapping[str, Any], absent: Mapping[str, str], scored_rows: set[tuple], is_scored: bool
+) -> str:
+    """Why a figure is there or not; of a mean, the reason of the first data set that lacks it."""
+    system, variant, dataset, _ = place
+    row = f"{system}.{variant}"
+    if is_scored or place[:3] in scored_rows:
+        return "ok" if is_scored else "not_run"
     of = [dataset] if dataset != MEAN else table["datasets"]
-    reasons = [absent.get(one, absent.get(f"{row}@{one}", "not_run")) for one in of]
-    status = min(reasons, key=STATUS.index)
+    status = min((absent.get(one, absent.get(f"{row}@{one}", "not_run")) for one in of), key=STATUS.index)
     assert status in STATUS, status
-    return status
+    ran = row in rows(table) and any(scored[2] == dataset for scored in scored_rows)
+    return "data_absent" if ran and status == "not_run" else status  # no judges' marks, or no steps, in the data
 
 
 def _decimal(value: float | None) -> str:
