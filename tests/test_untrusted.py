@@ -593,7 +593,7 @@ def test_an_archive_is_unpacked(tmp_path, make):
 
 @pytest.mark.parametrize("make", [tar, pack])
 @pytest.mark.parametrize(
-    "name", ["../out.txt", "a/../../out.txt", "/tmp/out.txt", "..", "C:/out.txt", "..\\out.txt", "\\out.txt"]
+    "name", ["../out.txt", "a/../../out.txt", "/out.txt", "..", "C:/out.txt", "..\\out.txt", "\\out.txt"]
 )
 def test_a_name_that_leads_out(tmp_path, make, name):
     path = make(tmp_path / "archive", [("good.txt", b"1"), (name, b"2")])

@@ -19,7 +19,7 @@ limbs on them (`body_motion`) sees the path of the waist and little else.
 third, first, so that the second coordinate points up as the Kinect's does. A marker at exactly 0, 0, 0 was not seen:
 its confidence is 0. Subject 3 has no Vicon file of movement 3, and m10_s05_e09_inc is a single frame.
 
-Certain: folders, names and numbers of files, columns and rows, units, the lack of a score (all 4,000 Kinect and 1,980
+Certain: folders, names and numbers of files, columns and rows, units, the lack of a score (all 2,000 Kinect and 1,980
 Vicon position files were read). The order of the Kinect's joints and that angles are needed for positions in space
 are the authors' (`Animation.m` of the release), as several public programs repeat them. Inferred: the order of the
 markers, which is the usual one of Plug-in Gait and fits their places in the recordings, the meaning of zeros, and the
