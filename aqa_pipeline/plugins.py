@@ -6,6 +6,7 @@ Used by the workflow, the stage scripts, the command line and the tests alike.
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 from pathlib import Path
 from types import ModuleType
@@ -48,8 +49,7 @@ def required(room: str, name: str, *functions: str) -> list[str]:
 
 
 def _arguments(room: str, name: str, functions: tuple[str, ...]) -> ast.arguments:
-    body = ast.parse(source(room, name).read_text()).body
-    defined = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
+    defined = {node.name: node for node in _body(source(room, name)) if isinstance(node, ast.FunctionDef)}
     for function in functions:
         if function in defined:
             return defined[function].args
@@ -58,7 +58,17 @@ def _arguments(room: str, name: str, functions: tuple[str, ...]) -> ast.argument
 
 def constant(room: str, name: str, variable: str) -> object:
     """A literal constant of a plugin (`source`, `needs`), read without importing it; None where it has none."""
-    for node in ast.parse(source(room, name).read_text()).body:
+    for node in _body(source(room, name)):
         if isinstance(node, ast.Assign) and any(getattr(t, "id", None) == variable for t in node.targets):
             return ast.literal_eval(node.value)
     return None
+
+
+def _body(path: Path) -> list[ast.stmt]:
+    return _parsed(path, path.stat().st_mtime_ns)
+
+
+@functools.cache
+def _parsed(path: Path, changed: int) -> list[ast.stmt]:
+    """Statements of a file, parsed once for each state of it: the workflow asks hundreds of times."""
+    return ast.parse(path.read_text()).body

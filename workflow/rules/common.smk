@@ -137,8 +137,8 @@ def rows_that_run(table, dataset):
 
 
 def annotation_files(dataset):
-    """Files that the samples of a data set are read from, as far as they are there before the run."""
-    if is_simulated(dataset) or not AVAILABLE.is_present(dataset):
+    """Files that the samples of a data set are read from, where the run does not make them."""
+    if is_simulated(dataset):
         return []
     return plugins.load("datasets", plugin("datasets", dataset)).annotation_files(**SETTINGS.datasets[dataset].options)
 

@@ -28,7 +28,7 @@ rule simulate:
 
 
 # The number of shards differs from data set to data set, so each has a rule of its own.
-for dataset in filter(AVAILABLE.is_present, SETTINGS.datasets):
+for dataset in SETTINGS.datasets:
 
     rule:
         name:
@@ -43,7 +43,7 @@ for dataset in filter(AVAILABLE.is_present, SETTINGS.datasets):
                 if is_simulated(dataset)
                 else []
             ),
-            files=annotation_files(dataset),
+            files=lambda wildcards, dataset=dataset: annotation_files(dataset),
         output:
             samples=f"results/samples/{dataset}.parquet",
             shards=expand(
