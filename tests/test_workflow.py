@@ -88,6 +88,11 @@ def test_a_changed_option_reruns_what_depends_on_it_and_no_more(again):
         assert untouched not in planned
 
 
+def test_single_keys_on_the_command_line_are_part_of_the_command_that_the_table_names(finished):
+    answer = good(snakemake(finished, "--dry-run", "--printshellcmds", TABLES, "--config", "bootstrap=300"))
+    assert "results/tables.csv --config bootstrap=300 --configfile tiny.yaml" in answer.stdout + answer.stderr
+
+
 def forget_all_after_the_videos(folder: Path) -> None:
     """As when the videos had been spoilt before the first run: Snakemake does not look behind a finished table."""
     for made in ("frames", "boxes", "keypoints", "features", "pairs", "runs", "scores"):

@@ -1,6 +1,7 @@
 # The only helpers of the workflow: the checked configuration, and names of files made from it.
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -279,7 +280,9 @@ def this_command():
     """What a user types to make the tables again; --configfile takes all words after it, so it comes last."""
     laid_over = [os.path.relpath(path) for path in workflow.configfiles]
     over = " ".join(path for path in laid_over if path != "config.yaml")
-    return "snakemake --cores 8 results/tables.csv" + (f" --configfile {over}" if over else "")
+    single = " ".join(shlex.quote(f"{key}={as_json(value)}") for key, value in workflow.config_settings.config.items())
+    options = [f" --config {single}" if single else "", f" --configfile {over}" if over else ""]
+    return "snakemake --cores 8 results/tables.csv" + "".join(options)
 
 
 def quality_files():
