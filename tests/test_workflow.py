@@ -94,7 +94,12 @@ def test_single_keys_on_the_command_line_are_part_of_the_command_that_the_table_
 
 
 def forget_all_after_the_videos(folder: Path) -> None:
-    """As when the videos had been spoilt before the first run: Snakemake does not look behind a finished table."""
+    """As when the videos had been spoilt before the first run: Snakemake does not look behind a finished table.
+
+    One row less is enough to see it.
+    """
+    tiny = folder / "tiny.yaml"
+    tiny.write_text(tiny.read_text().replace(", pose_guided.image]", "]"))
     for made in ("frames", "boxes", "keypoints", "features", "pairs", "runs", "scores"):
         shutil.rmtree(folder / "results" / made)
     for made in ("failures.csv", "tables.csv"):
@@ -120,7 +125,7 @@ def test_too_many_spoilt_videos_stop_the_run(again):
     for video in sorted((again / "results/videos/simdive").glob("*/*.mp4"))[:5]:
         video.write_bytes(b"")
     forget_all_after_the_videos(again)
-    answer = snakemake(again, TABLES)
+    answer = snakemake(again, "results/failures.csv")  # which the scores wait for
     assert answer.returncode != 0
     assert "max_failed_fraction" in answer.stdout + answer.stderr
 
