@@ -129,7 +129,7 @@ def audited(
     samples = plugins.load("datasets", adapter).samples(**options)
     folds = _folds(found, dataset, samples, protocol or block.protocol or "")
     others = {}
-    for other in against or block.against:
+    for other in against or _at_hand(found, block.against):
         name, _, folder = other.partition("=")
         its_adapter, its_options = _source(found, name, Path(folder) if folder else None)
         others[name] = plugins.load("datasets", its_adapter).samples(**its_options)
@@ -146,18 +146,23 @@ def audited(
     )
 
 
+def _at_hand(found: settings.Config | None, datasets: Sequence[str]) -> list[str]:
+    """Of the data sets that a configuration names those that are there; the others are said."""
+    absent = [dataset for dataset in datasets if found and not Availability(found).is_present(dataset)]
+    for dataset in absent:
+        typer.echo(f"not compared with {dataset}: it is not at hand", err=True)
+    return [dataset for dataset in datasets if dataset not in absent]
+
+
 def _source(found: settings.Config | None, dataset: str, root: Path | None) -> tuple[str, dict]:
     """Adapter and options of a block of the configuration, or of an adapter with nothing but a root."""
     if root is not None:
         needed = plugins.options("datasets", dataset, "samples")
         if "root" not in needed:
             raise InputError(f"--root: {dataset} takes {', '.join(needed)}; name it in a configuration")
-        import inspect
-
-        signature = inspect.signature(plugins.load("datasets", dataset).samples)
-        empty = [p.name for p in signature.parameters.values() if p.default is p.empty and p.name != "root"]
-        if empty:
-            raise InputError(f"--root: {dataset} also takes {', '.join(empty)}; name it in a configuration")
+        more = [option for option in plugins.required("datasets", dataset, "samples") if option != "root"]
+        if more:
+            raise InputError(f"--root: {dataset} also takes {', '.join(more)}; name it in a configuration")
         return dataset, {"root": root}
     if found is None:
         raise InputError(f"{dataset}: no folder, expected {dataset}=FOLDER beside --root")
@@ -168,11 +173,13 @@ def _source(found: settings.Config | None, dataset: str, root: Path | None) -> t
 
 def _folds(found: settings.Config | None, dataset: str, samples: pd.DataFrame, protocol: str) -> pd.DataFrame | None:
     """Folds under a protocol of the data set's block, its first by default; without a configuration, as usual."""
+    from aqa_pipeline.stages.make_folds import parted
+
     if found is None:
         if not protocol:
             return None  # the official part, where there is one
         usual = {"official": 1, "given": samples["fold"].nunique() if "fold" in samples else 1}
-        return plugins.load("protocols", protocol).folds(samples, n_folds=usual.get(protocol, 5), seed=0)
+        return parted(samples, protocol, dict(n_folds=usual.get(protocol, 5), seed=0))
     blocks = found.datasets[dataset].protocols
     name = protocol or next(iter(blocks), None)
     if name is None:
@@ -180,8 +187,9 @@ def _folds(found: settings.Config | None, dataset: str, samples: pd.DataFrame, p
     if name not in blocks:
         raise InputError(f"--protocol: {dataset} has no '{name}', {nearest(name, blocks)}")
     block = blocks[name]
-    folds = plugins.load("protocols", block.use or name).folds
-    return folds(samples, n_folds=block.folds, validation=block.validation, seed=found.seed, **block.options)
+    options = dict(n_folds=block.folds, validation=block.validation, seed=found.seed, **block.options)
+    others = [plugins.load("datasets", a).samples(**o) for a, o in (_source(found, x, None) for x in block.excluding)]
+    return parted(samples, block.use or name, options, others)
 
 
 @app.command()

@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from aqa_pipeline import ledger, plugins
 from aqa_pipeline.errors import InputError, nearest
 
-Name = Field(pattern=r"^[a-z0-9_]+$")
 _OF_EVERY_PROTOCOL = ("n_folds", "seed", "validation")  # given by `folds`, by the run's seed and by `validation`
 
 

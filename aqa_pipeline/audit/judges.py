@@ -13,11 +13,10 @@ from aqa_pipeline.errors import InputError
 needs = {"judge_scores", "judged"}
 
 NEAR = (0.06, 0.01)  # points; scores are printed with one or two decimals
-LOWEST, HIGHEST, STEP = 0.0, 10.0, 0.5  # marks of diving
 
 
 def check(subject: Subject) -> Iterator[Finding | Detail]:
-    """The rule of the sport against the score, marks that no judge can give, and both ceilings on the test part."""
+    """The rule of the sport against the score, and both ceilings on the test part."""
     ruled = by_rule(subject)
     away = np.abs(ruled - subject.score)
     known = np.isfinite(away)
@@ -29,14 +28,9 @@ def check(subject: Subject) -> Iterator[Finding | Detail]:
         worst = int(np.nanargmax(away))
         note = f"{subject.samples['video_id'][worst]}: score {subject.score[worst]:g}, rule {ruled[worst]:.4g}"
         yield Finding("score_by_rule.largest_difference", float(away[worst]), int(known.sum()), note=note)
-    impossible = list(_impossible(subject))
-    note = f"outside {LOWEST:g} to {HIGHEST:g}, or no multiple of {STEP:g}"
-    yield Finding("clips_with_impossible_marks", len(impossible), int(known.sum()), warning=bool(impossible), note=note)
     for row in np.flatnonzero(away > NEAR[0] + 1e-9):
         text = f"score {subject.score[row]:g}, rule {ruled[row]:.4g} from {_listed(subject, row)}"
         yield Detail(subject.samples["video_id"][row], "rule", text)
-    for row in impossible:
-        yield Detail(subject.samples["video_id"][row], "impossible mark", _listed(subject, row))
     if subject.splits:
         yield from measured(
             subject, "rule", over_folds(subject, lambda fold: ruled[fold.test]), "all marks by the rule"
@@ -57,15 +51,6 @@ def by_rule(subject: Subject) -> np.ndarray:
     """The score that the rule makes of every clip's marks (N,), NaN without marks."""
     pairs = zip(subject.samples["judge_scores"], subject.difficulty, strict=True)
     return np.array([np.nan if np.ndim(m) == 0 else subject.adapter.judged(np.asarray(m, float), d) for m, d in pairs])
-
-
-def _impossible(subject: Subject) -> Iterator[int]:
-    for row, marks in enumerate(subject.samples["judge_scores"]):
-        marks = np.asarray([] if np.ndim(marks) == 0 else marks, float)
-        given = marks[np.isfinite(marks)]
-        steps = given / STEP
-        if ((given < LOWEST) | (given > HIGHEST) | (np.abs(steps - np.round(steps)) > 1e-6)).any():
-            yield row
 
 
 def _listed(subject: Subject, row: int) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from aqa_pipeline import plugins, stores
 from aqa_pipeline.stages import Options, command_line
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 VERSION = 1
 
@@ -27,13 +32,20 @@ def make_folds(
     """
     import pandas as pd
 
-    from aqa_pipeline.protocols._exclusion import without
-
-    folds, known = plugins.load("protocols", protocol).folds, pd.read_parquet(samples)
-    table = folds(known, n_folds=n_folds, validation=validation, seed=seed, **options)
-    table = without(table, known, [pd.read_parquet(path) for path in excluding])
+    chosen = dict(n_folds=n_folds, validation=validation, seed=seed, **options)
+    others = [pd.read_parquet(path) for path in excluding]
+    table = parted(pd.read_parquet(samples), protocol, chosen, others)
     with stores.replacing(out) as temporary:
         table.to_parquet(temporary, index=False)
+
+
+def parted(
+    samples: pd.DataFrame, protocol: str, options: Mapping[str, Any], others: Sequence[pd.DataFrame] = ()
+) -> pd.DataFrame:
+    """Folds of samples under a protocol, less what the `others` test."""
+    from aqa_pipeline.protocols._exclusion import without
+
+    return without(plugins.load("protocols", protocol).folds(samples, **options), samples, others)
 
 
 if __name__ == "__main__":

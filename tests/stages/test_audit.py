@@ -119,6 +119,29 @@ def test_a_block_of_the_configuration_is_audited(release, tmp_path):
         cli.audited("dives", [tmp_path / "over.yaml"], against=["mlt"])
 
 
+def test_what_the_configuration_compares_with_may_be_absent(release, tmp_path, capsys):
+    over = {"datasets": {"finediving": {"root": str(release("finediving"))}, "mtl_aqa": {"root": str(tmp_path)}}}
+    (tmp_path / "over.yaml").write_text(yaml.safe_dump(over))
+    assert cli.audited("finediving", [tmp_path / "over.yaml"]).others == {}
+    assert "not compared with mtl_aqa: it is not at hand" in capsys.readouterr().err
+
+
+def test_a_protocol_keeps_out_what_another_data_set_tests(release, tmp_path):
+    protocols = {"official": {}, "clean": {"use": "official", "excluding": ["mtl_aqa"]}}
+    over = {
+        "datasets": {
+            "finediving": {"root": str(release("finediving")), "protocols": protocols},
+            "mtl_aqa": {"root": str(release("mtl_aqa"))},
+        }
+    }
+    (tmp_path / "over.yaml").write_text(yaml.safe_dump(over))
+    subject = cli.audited("finediving", [tmp_path / "over.yaml"], protocol="clean")
+    tested = set(subject.others["mtl_aqa"].query("part == 'test'")["identity"])
+    training = set(subject.samples["identity"].iloc[subject.splits[0].train])
+    assert len(training) < 16
+    assert not tested & training
+
+
 MISTAKES = {
     "no 'finedivng' in datasets: did you mean 'finediving'": ("finedivng", "--root", "x"),
     "--root: kimore also takes exercise": ("kimore", "--root", "x"),

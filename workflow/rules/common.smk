@@ -349,8 +349,9 @@ def audit_inputs(wildcards):
     protocol = block.protocol or next(iter(SETTINGS.datasets[wildcards.dataset].protocols), None)
     if protocol:
         files["folds"] = f"results/folds/{{dataset}}.{protocol}.parquet"
-    if block.against:
-        files["against"] = [f"results/samples/{other}.parquet" for other in block.against]
+    others = list(filter(AVAILABLE.is_present, block.against))
+    if others:
+        files["against"] = [f"results/samples/{other}.parquet" for other in others]
     if block.hashing:
         files["frames"] = expand(
             "results/frames/{dataset}/{shard}.h5", dataset=wildcards.dataset, shard=shards(wildcards.dataset)
