@@ -23,10 +23,11 @@ lint: .venv/installed
 schema: .venv/installed  # the JSON schema that editors use for config.yaml
 	python -m aqa_pipeline.config workflow/schemas/config.schema.json
 
-.venv/installed: requirements.lock pyproject.toml
+.venv/installed: requirements.lock requirements-no-deps.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, found " + sys.version)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-no-deps.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
