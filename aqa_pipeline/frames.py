@@ -2,13 +2,15 @@
 
 Frames are RGB uint8 arrays `(H, W, 3)`; a frame store keeps them as JPEG, all of one video in one run of bytes.
 
-The frames of a video file count from 0. Those of a folder bear the numbers in the files' names: `img_00012.jpg` is
+The frames of a video file count from 0, stand upright as its container says, and have its times, so that a phone's
+film, whose rate varies, keeps its clock. Those of a folder bear the numbers in the files' names: `img_00012.jpg` is
 frame 12, and names without a number, or that start with a dot, are no frames.
 """
 
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -22,6 +24,10 @@ from aqa_pipeline.errors import AbsentError, InputError
 
 PICTURES = (".jpg", ".jpeg", ".png")
 FOLDER_FPS = 25.0  # of a folder of pictures whose data set does not know its rate
+
+log = logging.getLogger("aqa_pipeline")
+
+LONGEST_STEP = 10.0  # seconds between two frames: a time stamp further on is a fault of the container
 
 _LAST_DIGITS = re.compile(r"([0-9]+)[^0-9]*$")
 _LONGEST_NUMBER = 9  # digits: a longer one is a date or a hash, and would not fit the store
@@ -96,20 +102,40 @@ def _decode_video(path: Path, first: int, last: int | None) -> Iterator[tuple[in
 
     capture = _open(path)
     try:
-        fps = capture.get(cv2.CAP_PROP_FPS) or 25.0
+        clock = _Clock(capture.get(cv2.CAP_PROP_FPS) or FOLDER_FPS)
         number = 0
-        while last is None or number <= last:
-            if number < first:
-                if not capture.grab():
-                    return
-            else:
-                found, bgr = capture.read()
+        while (last is None or number <= last) and capture.grab():
+            time = clock.at(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+            if number >= first:
+                found, bgr = capture.retrieve()
                 if not found:
                     return
-                yield number, number / fps, bgr[:, :, ::-1]
+                yield number, time, bgr[:, :, ::-1]
             number += 1
     finally:
         capture.release()
+
+
+class _Clock:
+    """Seconds since the first frame, by the time stamps of a container as long as they go on in order."""
+
+    def __init__(self, fps: float) -> None:
+        self._step, self._stamp, self._time = 1 / fps, None, 0.0
+
+    def at(self, stamp: float) -> float:
+        if self._stamp is not None:
+            step = stamp - self._stamp
+            self._time += step if 0 < step <= LONGEST_STEP else self._step
+        self._stamp = stamp
+        return self._time
+
+
+def _rate(times: list[float], claimed: float) -> float:
+    """Frames a second: what the container claims where its own time stamps bear it out, else their mean."""
+    seconds = np.array(times) - times[0]
+    if np.abs(seconds * claimed - np.arange(len(times))).max() < 0.5:
+        return claimed
+    return float((len(times) - 1) / seconds[-1])
 
 
 def _numbered(folder: Path, first: int | None, last: int | None) -> list[tuple[int, Path]]:
@@ -180,7 +206,7 @@ def extract(
     Returns
     -------
     arrays : `jpeg` (bytes of all pictures, end to end), `offset` (T + 1,), `frame_number` (T,), `time` (T,) in seconds
-    facts : width, height (of the stored pictures), source_height, fps
+    facts : width, height (of the stored pictures), source_height, fps (the mean where the rate varies)
 
     Raises
     ------
@@ -213,6 +239,8 @@ def extract(
         )
     if last is not None and numbers[-1] < last:
         raise InputError(f"{path}: ends at frame {numbers[-1]}, expected frames {first or 0} to {last}")
+    if last is None and not Path(path).is_dir() and numbers[-1] + 1 < facts.n_frames:
+        log.warning("%s: ends after %d of about %d frames, it may be cut short", path, numbers[-1] + 1, facts.n_frames)
     offset = np.cumsum([0, *(len(picture) for picture in pictures)], dtype=np.int64)
     arrays = {
         "jpeg": np.concatenate(pictures),
@@ -220,7 +248,8 @@ def extract(
         "frame_number": np.array(numbers, np.int32),
         "time": np.array(times),
     }
-    return arrays, dict(width=shape[1], height=shape[0], source_height=source[0], fps=facts.fps)
+    rate = facts.fps if Path(path).is_dir() else _rate(times, facts.fps or FOLDER_FPS)
+    return arrays, dict(width=shape[1], height=shape[0], source_height=source[0], fps=rate)
 
 
 def _size(shape: tuple[int, ...]) -> str:
@@ -281,4 +310,5 @@ def _open(path: Path):
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     if not capture.isOpened():
         raise InputError(f"{path}: cannot be opened as a video")
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # turns a phone's film upright, sides included
     return capture

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import struct
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -192,3 +195,119 @@ def test_whatever_the_picture_it_is_read_or_refused(folder, data):
     except InputError:
         return
     assert frames.decode_jpeg(arrays["jpeg"]).shape == (facts["height"], facts["width"], 3)
+
+
+VIDEOS = Path(__file__).parent / "videos"
+
+
+def test_a_varying_rate_keeps_the_clock_of_the_container():
+    stamps = [0, 0.05, 0.1, 0.25, 0.3, 0.35, 0.6, 0.65, 0.7, 0.75]
+    arrays, facts = frames.extract(VIDEOS / "varying_rate.mkv")
+    np.testing.assert_allclose(arrays["time"], stamps, atol=1e-6)
+    assert facts["fps"] == pytest.approx(9 / 0.75)
+    part, of_part = frames.extract(VIDEOS / "varying_rate.mkv", first=3, last=6)
+    np.testing.assert_allclose(part["time"], stamps[3:7], atol=1e-6)
+    assert of_part["fps"] == pytest.approx(3 / 0.35)
+
+
+@pytest.mark.parametrize(
+    ("stamps", "expected"),
+    [
+        ([0.2, 0.24, 0.28, 0.32], [0, 0.04, 0.08, 0.12]),  # begins late
+        ([0, 0, 0, 0], [0, 0.05, 0.1, 0.15]),  # says nothing
+        ([0, 0.1, 0.05, 0.15], [0, 0.1, 0.15, 0.25]),  # goes back
+        ([0, 0.1, 95000.0, 95000.1], [0, 0.1, 0.15, 0.25]),  # jumps
+        ([0, float("nan"), 0.1, 0.15], [0, 0.05, 0.1, 0.15]),
+    ],
+)
+def test_time_stamps_out_of_order_are_replaced_by_the_rate(stamps, expected):
+    clock = frames._Clock(20.0)
+    assert [clock.at(stamp) for stamp in stamps] == pytest.approx(expected)
+
+
+def test_ten_bits_are_read_as_eight():
+    arrays, facts = frames.extract(VIDEOS / "ten_bit.mp4")
+    pictures = [frames.decode_jpeg(np.frombuffer(jpeg, np.uint8)) for jpeg in jpegs(arrays)]
+    assert levels(pictures) == list(range(10))
+    assert (facts["width"], facts["height"], facts["fps"]) == (48, 32, 20.0)
+
+
+TURNS = {  # the matrix of a track's header in 65536ths, and where the mark at the upper left goes
+    90: ((0, 1, 0, -1, 0, 0, 32, 0), (27.5, 3.5)),
+    180: ((-1, 0, 0, 0, -1, 0, 48, 32), (43.5, 27.5)),
+    270: ((0, -1, 0, 1, 0, 0, 0, 48), (3.5, 43.5)),
+}
+
+
+@pytest.mark.parametrize("degrees", TURNS)
+def test_a_film_of_a_turned_phone_is_turned_once(tmp_path, degrees):
+    import cv2
+
+    path = tmp_path / "phone.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 20.0, (48, 32))
+    picture = np.full((32, 48, 3), 60, np.uint8)
+    picture[:8, :8] = (0, 0, 255)
+    for _ in range(4):
+        writer.write(picture)
+    writer.release()
+    numbers, middle = TURNS[degrees]
+    raw = bytearray(path.read_bytes())
+    at = raw.index(b"tkhd") + 44  # in version 0 of the header
+    assert struct.unpack_from(">9i", raw, at) == (65536, 0, 0, 0, 65536, 0, 0, 0, 2**30)
+    struct.pack_into(">8i", raw, at, *(65536 * number for number in numbers))
+    path.write_bytes(raw)
+    facts = frames.probe(path)
+    size = (48, 32) if degrees == 180 else (32, 48)
+    assert (facts.width, facts.height) == size
+    _, _, rgb = next(frames.decode(path))
+    assert rgb.shape == (size[1], size[0], 3)
+    rows, columns = np.nonzero(rgb[..., 0] > 200)
+    assert (columns.mean(), rows.mean()) == pytest.approx(middle, abs=0.6)
+    assert frames.extract(path)[1]["width"] == size[0]
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 48), (36, 64), (64, 36), (46, 30)])
+@pytest.mark.parametrize("max_height", [None, 29])
+def test_every_aspect_ratio_is_kept(video, width, height, max_height):
+    arrays, facts = frames.extract(video(width=width, height=height, n_frames=3), max_height=max_height)
+    expected = (width, height) if max_height is None else (round(width * 29 / height), 29)
+    assert (facts["width"], facts["height"]) == expected
+    picture = frames.decode_jpeg(np.frombuffer(jpegs(arrays)[2], np.uint8))
+    assert picture.shape == (expected[1], expected[0], 3)
+    assert levels([picture]) == [2]
+
+
+def test_odd_sides_are_kept(folder):
+    _, facts = frames.extract(folder([1, 2], width=47, height=31))
+    assert (facts["width"], facts["height"]) == (47, 31)
+
+
+def test_black_frames_are_frames(tmp_path):
+    import cv2
+
+    writer = cv2.VideoWriter(str(tmp_path / "black.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 25.0, (48, 32))
+    for level in (0, 0, 120, 0):
+        writer.write(np.full((32, 48, 3), level, np.uint8))
+    writer.release()
+    arrays, _ = frames.extract(tmp_path / "black.mp4")
+    means = [frames.decode_jpeg(np.frombuffer(jpeg, np.uint8)).mean() for jpeg in jpegs(arrays)]
+    assert means == pytest.approx([0, 0, 120, 0], abs=3)
+
+
+def test_a_video_cut_short_gives_what_is_there_and_says_so(tmp_path, caplog):
+    import cv2
+
+    path = tmp_path / "cut.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 20.0, (48, 32))
+    for i in range(30):
+        writer.write(np.full((32, 48, 3), 20 + 5 * i, np.uint8))
+    writer.release()
+    whole = path.read_bytes()
+    frames.extract(path)
+    assert caplog.text == ""
+    path.write_bytes(whole[: len(whole) * 6 // 10])
+    n_frames = len(frames.extract(path)[0]["time"])
+    assert 3 < n_frames < 27
+    assert f"cut.avi: ends after {n_frames} of about 30 frames, it may be cut short" in caplog.text
+    with pytest.raises(InputError, match=rf"cut.avi: ends at frame {n_frames - 1}, expected frames 0 to 29"):
+        frames.extract(path, last=29)

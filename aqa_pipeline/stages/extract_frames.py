@@ -7,7 +7,7 @@ from pathlib import Path
 from aqa_pipeline import frames, stores
 from aqa_pipeline.stages import command_line, each_video, made_by
 
-VERSION = 1
+VERSION = 2
 
 
 def extract_frames(samples: Path, out: Path, *, quality: int = 90, max_height: int = 0, min_frames: int = 8) -> None:
