@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 import time
@@ -15,6 +16,7 @@ from aqa_pipeline import config as settings
 from aqa_pipeline import plugins, untrusted
 from aqa_pipeline.availability import Availability
 from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.stages import Options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +30,10 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+
+of_weights = typer.Typer(help="Weights of networks: which there are, and how they get here.", no_args_is_help=True)
+app.add_typer(of_weights, name="weights")
 
 
 def main() -> None:
@@ -199,6 +205,105 @@ def unpack(
 ) -> None:
     """Unpack a downloaded archive, whole or not at all; names that lead out of the folder are refused."""
     typer.echo(f"{untrusted.unpack(archive, folder)} files in {folder}")
+
+
+@of_weights.command("list")
+def list_weights() -> None:
+    """The weights of the registry, and which of them are here."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from aqa_pipeline import weights
+
+    table = Table("name", "here", "licence", "comes", "what it is")
+    for name in weights.available():
+        about = weights.entry(name)
+        comes = {"shipped": "with this package", "url": "aqa weights fetch"}.get(
+            about["from"], about.get("distribution")
+        )
+        table.add_row(name, "yes" if weights.is_present(name) else "no", about["licence"], comes, about["what"])
+    Console().print(table)
+
+
+@of_weights.command("fetch")
+def fetch_weights(
+    names: Annotated[list[str], typer.Argument(help="of the registry")],
+    to: Annotated[Path | None, typer.Option(help="folder; $AQA_WEIGHTS or the user's cache by default")] = None,
+) -> None:
+    """Download weights from their authors' address; what is not as published does not stay."""
+    from aqa_pipeline import weights
+    from aqa_pipeline.weights import arrivals
+
+    for name in names:
+        place = arrivals.fetch(name, to)
+        known = "as published" if "sha256" in weights.entry(name) else "noted beside it"
+        typer.echo(f"{place}\nSHA-256 {weights.digest(place)}, {known}")
+
+
+@of_weights.command("add")
+def add_weights(
+    name: Annotated[str, typer.Argument(help="of the registry")],
+    file: Annotated[Path, typer.Argument(help="as downloaded, the archive too")],
+    to: Annotated[Path | None, typer.Option(help="folder; $AQA_WEIGHTS or weights/ by default")] = None,
+) -> None:
+    """Copy a downloaded file to where it is looked for, if it is the one that is expected."""
+    from aqa_pipeline.weights import arrivals
+
+    typer.echo(arrivals.add(name, file, to))
+
+
+@app.command()
+def export(
+    store: Annotated[Path, typer.Argument(help="boxes or keypoints")],
+    out: Annotated[Path, typer.Argument(help=".json (COCO), .csv or .parquet")],
+    to: Annotated[str, typer.Option(help="coco, csv or parquet; by the suffix of OUT by default")] = "",
+    frames: Annotated[Path | None, typer.Option(help="the frame store, for times where the rate varies")] = None,
+    video: Annotated[list[str], typer.Option(help="only this video; several times for several")] = [],
+) -> None:
+    """Write the boxes or keypoints of a store as COCO's JSON, CSV or parquet."""
+    from aqa_pipeline.evaluation import export as exports
+
+    exports.export(store, out, to=to, frames=frames, videos=video)
+
+
+@app.command()
+def overlay(
+    stores: Annotated[list[Path], typer.Argument(help="frames, boxes, keypoints, or folders of them, in any order")],
+    out: Annotated[Path, typer.Argument(help="an .mp4 for one video, otherwise a folder")],
+    video: Annotated[list[str], typer.Option(help="only this video; several times for several")] = [],
+    height: Annotated[int, typer.Option(min=1, help="smaller pictures are enlarged to it")] = 540,
+) -> None:
+    """Film what stores hold: boxes and keypoints drawn on the frames, or on black without them."""
+    from aqa_pipeline.evaluation import store_films
+
+    for film in store_films.films(stores, out, videos=video, height=height):
+        typer.echo(film)
+
+
+@app.command()
+def poses(
+    videos: Annotated[list[Path], typer.Argument(help="video files or folders of numbered pictures")],
+    out: Annotated[Path, typer.Option(help="folder of the results")],
+    detector: Annotated[str, typer.Option(help="a file of detection/")] = "embedded",
+    athlete: Annotated[str, typer.Option(help="a file of athlete/")] = "tracked",
+    estimator: Annotated[str, typer.Option(help="a file of pose/")] = "embedded",
+    detector_options: Options = {},
+    athlete_options: Options = {},
+    estimator_options: Options = {},
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+) -> None:
+    """Find the athlete and the keypoints in one's own videos: stores, a film and a CSV of each."""
+    from aqa_pipeline import own_videos
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+    choice = own_videos.Choice(
+        detector, athlete, estimator, detector_options, athlete_options, estimator_options, device
+    )
+    failures = own_videos.poses(videos, out, choice)
+    for name in sorted({video.stem for video in videos} - set(failures)):
+        typer.echo(f"{out / name}.mp4, {name}.csv")
+    if failures:
+        raise InputError("; ".join(failures.values()))
 
 
 @app.command()

@@ -131,6 +131,19 @@ def read(path: Path, *, kind: str, version: int | None = None) -> Iterator[Reade
         yield Reader(file, Path(path))
 
 
+def kind(path: Path) -> str:
+    """What a store holds: frames, boxes, keypoints ...; InputError where it is none of ours."""
+    import h5py
+
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such store, expected HDF5")
+    try:
+        with h5py.File(path, "r") as file:
+            return str(file.attrs["kind"])
+    except (OSError, KeyError) as error:
+        raise InputError(f"{path}: damaged or not a store of ours") from error
+
+
 @contextlib.contextmanager
 def write(path: Path, *, kind: str, version: int, made_by: Mapping[str, Any]) -> Iterator[Writer]:
     """Make a store; it appears under its name only when the block ends without an error."""

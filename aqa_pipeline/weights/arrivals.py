@@ -14,8 +14,10 @@ from aqa_pipeline import untrusted, weights
 from aqa_pipeline.errors import InputError
 
 
-def fetch(name: str, folder: Path | None = None) -> Path:
+def fetch(name: str, folder: Path | None = None, *, progress: Any = None) -> Path:
     """Download the file of a registered name into `folder`, by default `$AQA_WEIGHTS` or else the user's cache.
+
+    `progress` is a bar as pooch wants it, with `total`, `update`, `reset` and `close`.
 
     Raises
     ------
@@ -28,10 +30,12 @@ def fetch(name: str, folder: Path | None = None) -> Path:
     about = weights.entry(name)
     if about.get("from") != "url":
         raise InputError(f"weights '{name}': not fetched, they come with {about.get('distribution', 'this package')}")
+    pooch.get_logger().setLevel("WARNING")  # it would tell us to write down the hash, which `_admit` does
     folder = folder or (weights.folders()[0] if os.environ.get("AQA_WEIGHTS") else weights.folders()[-1])
     with _beside(folder) as temporary:
         try:
-            pooch.retrieve(about["url"], known_hash=None, fname="arrived", path=temporary, progressbar=False)
+            over_http = pooch.HTTPDownloader(progressbar=progress or False)
+            pooch.retrieve(about["url"], None, fname="arrived", path=temporary, downloader=over_http)
         except (requests.RequestException, OSError, ValueError) as error:
             raise InputError(f"weights '{name}': {about['url']} cannot be fetched ({_why(error)})") from error
         return _admit(name, about, Path(temporary) / "arrived", Path(temporary), folder)
