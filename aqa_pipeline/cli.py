@@ -211,11 +211,11 @@ def unpack(
 def list_weights() -> None:
     """The weights of the registry, and which of them are here."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from aqa_pipeline import weights
 
-    table = Table("name", "here", "licence", "comes", "what it is")
+    table = Table(Column("name", no_wrap=True), "here", "licence", "comes", "what it is")
     for name in weights.available():
         about = weights.entry(name)
         comes = {"shipped": "with this package", "url": "aqa weights fetch"}.get(
@@ -235,9 +235,31 @@ def fetch_weights(
     from aqa_pipeline.weights import arrivals
 
     for name in names:
-        place = arrivals.fetch(name, to)
+        place = arrivals.fetch(name, to, progress=_Bar(name))
         known = "as published" if "sha256" in weights.entry(name) else "noted beside it"
         typer.echo(f"{place}\nSHA-256 {weights.digest(place)}, {known}")
+
+
+class _Bar:
+    """A bar of rich, of the form that pooch asks for; it stays away until the size is known."""
+
+    total = 0
+
+    def __init__(self, label: str) -> None:
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+        self._bar = Progress(TextColumn(label), BarColumn(), DownloadColumn(), TransferSpeedColumn(), transient=True)
+        self._task = self._bar.add_task(label)
+
+    def update(self, n_bytes: int) -> None:
+        self._bar.start()
+        self._bar.update(self._task, advance=n_bytes, total=self.total or None)
+
+    def reset(self) -> None:
+        self._bar.reset(self._task)
+
+    def close(self) -> None:
+        self._bar.stop()
 
 
 @of_weights.command("add")

@@ -9,7 +9,7 @@ import zipfile
 import pytest
 import yaml
 
-from aqa_pipeline import cli
+from aqa_pipeline import cli, weights
 
 
 def aqa(*arguments: str) -> subprocess.CompletedProcess:
@@ -68,3 +68,26 @@ def test_watch_reads_the_last_progress_line_of_fresh_logs(tmp_path, age, expecte
     (tmp_path / "simulate" / "c.log").write_text("simulate: 3 of 7, 1.0/s\nsimulate: 7 done in 2.0 s\n")
     os.utime(log, (time.time() - age, time.time() - age))
     assert cli.stages_in_progress(tmp_path, within=60) == expected
+
+
+def test_weights_are_listed_and_not_fetched_where_they_have_no_address():
+    listed = aqa("weights", "list")
+    assert listed.returncode == 0
+    assert {name for name in weights.available() if f" {name} " not in listed.stdout} == set()
+    answer = aqa("weights", "fetch", "blazepose_detector")
+    assert answer.returncode == 2
+    assert answer.stderr == "error: weights 'blazepose_detector': not fetched, they come with mediapipe\n"
+    assert "did you mean 'hrnet_w48_coco'" in aqa("weights", "add", "hrnet_w48", "x.pth").stderr
+
+
+def test_own_videos_from_the_command_line_to_files_of_others(video, tmp_path):
+    video(n_frames=4)
+    out = tmp_path / "out"
+    assert aqa("poses", str(tmp_path / "clip.mp4"), "--out", str(out), "--device", "cpu").returncode == 0
+    assert aqa("export", str(out / "boxes.h5"), str(tmp_path / "b.parquet")).returncode == 0
+    film = aqa("overlay", str(out / "frames.h5"), str(out / "boxes.h5"), str(tmp_path / "film.mp4"))
+    assert film.stdout == f"{tmp_path / 'film.mp4'}\n"
+    assert aqa("export", str(out / "boxes.h5"), str(tmp_path / "b.txt")).stderr.startswith("error: --to: no '.txt'")
+    missing = aqa("poses", str(tmp_path / "none.mp4"), "--out", str(out), "--device", "cpu")
+    assert missing.returncode == 2
+    assert "none.mp4: no such video file or folder of pictures" in missing.stderr.splitlines()[-1]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aqa_pipeline import weights
+from aqa_pipeline import cli, weights
 from aqa_pipeline.errors import InputError
 from aqa_pipeline.weights import arrivals
 
@@ -81,6 +81,14 @@ def test_what_is_fetched_is_found_and_compared_from_then_on(home, name, noted):
     weights.forget()
     with pytest.raises(InputError, match=f"has SHA-256 .*, expected {SHA}"):
         weights.path(name)
+
+
+def test_a_download_shows_how_far_it_is(home):
+    bar = cli._Bar("whole")
+    arrivals.fetch("whole", progress=bar)
+    (task,) = bar._bar.tasks
+    assert (task.completed, task.total) == (len(CONTENT), len(CONTENT))
+    assert not bar._bar.live.is_started
 
 
 @pytest.mark.parametrize("name", ["whole", "digits"])
