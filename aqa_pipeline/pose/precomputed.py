@@ -13,8 +13,6 @@ missing.
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aqa_pipeline import keypoint_sets
+from aqa_pipeline import keypoint_sets, untrusted
 from aqa_pipeline.errors import AbsentError, InputError, nearest
 
 if TYPE_CHECKING:
@@ -105,11 +103,7 @@ def _with_confidence(path: Path, raw: np.ndarray, points: keypoint_sets.Keypoint
 
 
 def _read_npz(path: Path, _: str | None) -> tuple[np.ndarray, dict[str, Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except Exception as error:  # zip, zlib, header and pickle errors differ from version to version
-        raise InputError(f"{path}: cannot be read as an npz file without pickles ({_first_line(error)})") from error
+    arrays = untrusted.read_npz(path)
     if "keypoints" not in arrays:
         raise InputError(f"{path}: no array 'keypoints', {nearest('keypoints', arrays)}")
     said = {name: arrays[name].item() for name in ("fps", "keypoint_set") if name in arrays and arrays[name].size == 1}
@@ -117,10 +111,7 @@ def _read_npz(path: Path, _: str | None) -> tuple[np.ndarray, dict[str, Any]]:
 
 
 def _read_json(path: Path, _: str | None) -> tuple[np.ndarray, dict[str, Any]]:
-    try:
-        found = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({_first_line(error)})") from error
+    found = untrusted.read_json(path)
     if isinstance(found, dict) and "keypoints" in found:
         said = {name: found.get(name) for name in ("fps", "keypoint_set")}
         if not isinstance(said["keypoint_set"], str | None):
@@ -160,67 +151,45 @@ def _most_confident(path: Path, number: int, frame: Any) -> np.ndarray | None:
 
 
 def _read_csv(path: Path, keypoint_set: str | None) -> tuple[np.ndarray, dict[str, Any]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = list(csv.reader(file, strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as CSV ({_first_line(error)})") from None
-    header = [cell.strip() for cell in lines[0]] if lines else []
-    for column in ("frame", "keypoint", "x", "y"):
-        if header.count(column) != 1:
-            raise InputError(f"{path}: row 1: found {header}, expected one column '{column}'")
+    header, rows = untrusted.read_csv(path, ("frame", "keypoint", "x", "y"))
     names = keypoint_sets.get(keypoint_set).names if keypoint_set else ()
     values = [column for column in ("x", "y", "z", "confidence") if column in header]
     points: dict[tuple[int, int], list[float]] = {}
-    for number, cells in enumerate(lines[1:], start=2):
-        if not any(cells):
-            continue
-        if len(cells) != len(header):
-            raise InputError(f"{path}: row {number}: found {len(cells)} cells, expected {len(header)}")
-        row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
-        place = (_index(path, number, "frame", row["frame"]), _index(path, number, "keypoint", row["keypoint"], names))
+    for number, row in rows:
+        frame = untrusted.index_of(path, number, "frame", row["frame"], most=LONGEST)
+        place = (frame, _keypoint(path, number, row["keypoint"], names))
         if place in points:
-            raise InputError(f"{path}: row {number}: keypoint '{row['keypoint']}' stands twice in frame {place[0]}")
-        points[place] = [_coordinate(path, number, column, row[column]) for column in values]
+            raise InputError(f"{path}: row {number}: keypoint '{row['keypoint']}' stands twice in frame {frame}")
+        points[place] = [untrusted.number_of(path, number, column, row[column]) for column in values]
     if not points:
         raise InputError(f"{path}: holds no point, expected at least one row")
+    return _placed(path, points, names), {}
+
+
+def _placed(path: Path, points: dict[tuple[int, int], list[float]], names: tuple[str, ...]) -> np.ndarray:
+    """(T, K, C) from numbers by frame and keypoint, NaN elsewhere."""
     last = max(k for _, k in points)
     n_points = len(names) or last + 1
     if not names and n_points not in _SET_OF_COUNT:
         raise InputError(f"{path}: keypoints 0 to {last} and no keypoint_set, expected its name")
     if last >= n_points:
         raise InputError(f"{path}: keypoint {last}, expected 0 to {n_points - 1}")
-    array = np.full((1 + max(t for t, _ in points), n_points, len(values)), np.nan)
+    array = np.full((1 + max(t for t, _ in points), n_points, len(next(iter(points.values())))), np.nan)
     for place, point in points.items():
         array[place] = point
-    return array, {}
+    return array
 
 
-def _index(path: Path, row: int, column: str, text: str, names: tuple[str, ...] = ()) -> int:
+def _keypoint(path: Path, row: int, text: str, names: tuple[str, ...]) -> int:
     if text in names:
         return names.index(text)
-    if text.isascii() and text.isdigit() and len(text) < 8 and int(text) < LONGEST:
-        return int(text)
-    expected = nearest(text, names) if names else "expected a whole number from 0"
-    raise InputError(f"{path}: row {row}, column {column}: found {text!r}, {expected}")
-
-
-def _coordinate(path: Path, row: int, column: str, text: str) -> float:
-    if not text:
-        return math.nan
-    try:
-        return float(text)
-    except ValueError:
-        raise InputError(f"{path}: row {row}, column {column}: found {text!r}, expected a number") from None
+    if names and not text.isdigit():
+        raise InputError(f"{path}: row {row}, column keypoint: found {text!r:.40}, {nearest(text, names)}")
+    return untrusted.index_of(path, row, "keypoint", text, most=LONGEST)
 
 
 def _numbers(path: Path, values: Any) -> np.ndarray:
-    try:
-        if getattr(values, "dtype", np.dtype(float)).kind not in "fiub":
-            raise TypeError(f"values of type {values.dtype}")
-        return np.array(values, dtype=float)
-    except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise InputError(f"{path}: keypoints are no even array of numbers ({_first_line(error)})") from error
+    return untrusted.array_of(path, values, "keypoints")
 
 
 def _rate(path: Path, value: Any) -> float:
@@ -235,7 +204,3 @@ def _given(sample: Any, column: str) -> Any:
 
     value = sample.get(column)
     return None if pd.isna(value) else value
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
