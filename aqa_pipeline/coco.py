@@ -28,7 +28,7 @@ def is_coco(value: Any) -> bool:
 def by_frame(path: Path, value: Any) -> tuple[list[list[Record]], bool]:
     """The people of every frame, T lists of records, and whether `images` said that these are all frames.
 
-    Objects of other categories are left out: a person is what `categories` name so, or else what has category 1 or none.
+    Other objects are left out: a person is what `categories` call so, or else what has category 1 or none.
 
     Raises
     ------
