@@ -6,11 +6,12 @@ tables with its reason all the same.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from aqa_pipeline import plugins
+from aqa_pipeline import plugins, weights
 from aqa_pipeline.config import Config
 
 # What a feature set is made from -> the kind of files that a data set must hold for it.
@@ -68,7 +69,7 @@ class Availability:
         features = self._settings.variant(row).features
         if features is not None and not self._holds(dataset, self._kind_needed(features)):
             return "data_absent"
-        return "weights_absent" if any(not Path(path).is_file() for path in self._weights(row)) else "ok"
+        return "weights_absent" if any(not weights.is_present(name) for name in self._weights(row)) else "ok"
 
     def _holds(self, dataset: str, kind: str) -> bool:
         """Whether the copy at hand has any files of a kind."""
@@ -83,20 +84,39 @@ class Availability:
         estimated = source == "keypoints" and block.estimator is not None
         return KIND_OF_SOURCE["frames" if estimated else source]
 
-    def _weights(self, row: str) -> list[str]:
-        """Files of weights that the blocks of a row name; a name without a suffix is one of the registry."""
+    def _weights(self, row: str) -> set[str]:
+        """Files and registered names of the weights that the blocks of a row need."""
         settings, variant = self._settings, self._settings.variant(row)
-        blocks = [variant]
+        needed = weights_of("systems", row.partition(".")[0], variant.options)
         if variant.features:
-            of_features = settings.features[variant.features]
-            blocks.append(of_features)
-            blocks += [settings.detection[of_features.detector]] if of_features.detector else []
-            blocks += [settings.pose[of_features.estimator]] if of_features.estimator else []
-        named = [str(block.options["weights"]) for block in blocks if block.options.get("weights")]
-        return [name for name in named if Path(name).suffix]
+            features = settings.features[variant.features]
+            needed |= weights_of("features", features.use or variant.features, features.options)
+            for room, blocks, name in (
+                ("detection", settings.detection, features.detector),
+                ("pose", settings.pose, features.estimator),
+            ):
+                if name:
+                    needed |= weights_of(room, blocks[name].use or name, blocks[name].options)
+        return needed
 
     def _options(self, dataset: str) -> dict:
         return self._settings.datasets[dataset].options
 
     def _module(self, dataset: str) -> ModuleType:
         return plugins.load("datasets", self._settings.adapter(dataset))
+
+
+def weights_of(room: str, plugin: str, options: Mapping[str, object]) -> set[str]:
+    """Files and registered names of the weights that a plugin needs with these options, read from its source.
+
+    Those that `weights` or `checkpoint` name; without them every registered name among the values of its options,
+    given or by default, and what it names in a constant `default_weights`.
+    """
+    given = [str(options[key]) for key in ("weights", "checkpoint") if options.get(key)]
+    registered = weights.available()
+    if given:
+        return {name for name in given if Path(name).suffix or name in registered}
+    values = {**plugins.defaults(room, plugin, "build", "fit"), **options}.values()
+    constant = plugins.constant(room, plugin, "default_weights") or ()
+    named = {constant} if isinstance(constant, str) else set(constant)
+    return named | {value for value in values if isinstance(value, str) and value in registered}

@@ -48,6 +48,13 @@ def required(room: str, name: str, *functions: str) -> list[str]:
     return [a.arg for a, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if default is None]
 
 
+def defaults(room: str, name: str, *functions: str) -> dict[str, object]:
+    """The literal defaults of `options`, None for one that has another or none."""
+    arguments = _arguments(room, name, functions)
+    pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    return {argument.arg: getattr(default, "value", None) for argument, default in pairs}
+
+
 def _arguments(room: str, name: str, functions: tuple[str, ...]) -> ast.arguments:
     defined = {node.name: node for node in _body(source(room, name)) if isinstance(node, ast.FunctionDef)}
     for function in functions:

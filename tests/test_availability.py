@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from aqa_pipeline.availability import Availability
+from aqa_pipeline import plugins, weights
+from aqa_pipeline.availability import Availability, weights_of
 from aqa_pipeline.config import check
 
 BLOCKS = {
@@ -80,3 +81,28 @@ def test_a_protocol_that_excludes_another_data_set_needs_it(release, tmp_path):
     assert Availability(check(blocks)).reasons("finediving", "clean") == {"finediving": "data_absent"}
     release("mtl_aqa")
     assert Availability(check(blocks)).reasons("finediving", "clean").get("finediving") is None
+
+
+def test_weights_are_read_off_options_defaults_and_constants(tmp_path, monkeypatch):
+    room = tmp_path / "detection"
+    room.mkdir()
+    (room / "net.py").write_text(
+        'default_weights = ["blazepose_detector"]\n\n\n'
+        'def build(*, device, model="hrnet_w32_coco", weights=None, least=0.5):\n    pass\n'
+    )
+    monkeypatch.setattr(plugins, "_PACKAGE", tmp_path)
+    assert weights_of("detection", "net", {}) == {"blazepose_detector", "hrnet_w32_coco"}
+    assert weights_of("detection", "net", {"model": "hrnet_w48_coco"}) == {"blazepose_detector", "hrnet_w48_coco"}
+    assert weights_of("detection", "net", {"weights": "mine.pth"}) == {"mine.pth"}
+    assert weights_of("detection", "net", {"weights": "random"}) == set()
+
+
+def test_registered_weights_that_are_not_here_are_known_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("AQA_WEIGHTS", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    blocks = {**BLOCKS, "pose": {**BLOCKS["pose"], "big": {"use": "embedded", "weights": "yolox_m_humanart"}}}
+    assert Availability(check(blocks)).reasons("simdive", "k_fold") == {
+        "feature_ridge.motion@simdive": "weights_absent"
+    }
+    (tmp_path / weights.entry("yolox_m_humanart")["file"]).touch()
+    assert Availability(check(blocks)).reasons("simdive", "k_fold") == {}

@@ -26,9 +26,9 @@ def registry(tmp_path, monkeypatch):
     (folder / "registry.json").write_text("{}")
     monkeypatch.setattr(weights, "_FOLDER", folder)
     monkeypatch.setattr(weights, "REGISTRY", folder / "registry.json")
-    weights._checked.cache_clear()
+    weights.forget()
     yield folder
-    weights._checked.cache_clear()
+    weights.forget()
 
 
 def test_round_trip(saved):
@@ -58,7 +58,7 @@ def test_a_registered_file_is_checked_before_it_is_read(saved, registry):
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    weights._checked.cache_clear()
+    weights.forget()
     with pytest.raises(InputError, match="has SHA-256"):
         weights.load("small")
     file.unlink()
@@ -85,3 +85,40 @@ def test_what_ships_is_whole_and_small(name):
     assert all(torch.isfinite(tensor).all() for tensor in model.state_dict().values())
     assert about["training"]["frames"] > 1000
     assert len(weights.sha256(name)) == 64
+
+
+@pytest.mark.parametrize("name", weights.available())
+def test_every_entry_says_what_it_is_and_where_from(name):
+    entry = weights.entry(name)
+    assert {"file", "from", "licence", "what"} <= set(entry)
+    assert entry["from"] in ("shipped", "distribution", "url")
+    if entry["from"] == "url":
+        assert entry["url"].startswith("https://")
+        assert "found_in" in entry
+        assert entry.get("sha256", entry.get("sha256_prefix", ""))[:8] in entry["file"]
+    else:
+        assert len(entry["sha256"]) == 64
+
+
+@pytest.mark.parametrize("name", ["blazepose_detector", "blazepose_landmarks_full"])
+def test_files_of_a_distribution_are_found_without_importing_it(name):
+    file, entry = weights.path(name), weights.entry(name)
+    assert file.stat().st_size == entry["bytes"]
+    assert weights.sha256(name) == entry["sha256"]
+    assert file.read_bytes()[4:8] == b"TFL3"
+
+
+def test_a_distribution_that_is_not_installed_is_named(registry):
+    entry = {"from": "distribution", "distribution": "no-such-thing", "version": "1.2", "file": "a/b.tflite"}
+    weights.REGISTRY.write_text(json.dumps({"there": entry}))
+    assert not weights.is_present("there")
+    with pytest.raises(InputError, match=r"no a/b.tflite; it comes with no-such-thing==1.2 \(pip install --no-deps"):
+        weights.path("there")
+
+
+def test_a_checkpoint_of_pytorch_is_read_without_running_it(tmp_path):
+    torch.save({"state_dict": {"x": torch.ones(2, 3, dtype=torch.float16)}}, tmp_path / "net.pth")
+    assert weights.load(tmp_path / "net.pth")["x"].dtype == torch.float32
+    torch.save({"model": print}, tmp_path / "evil.pth")
+    with pytest.raises(InputError, match="without running code"):
+        weights.load(tmp_path / "evil.pth")
