@@ -2,6 +2,7 @@
 
 `coco_17`, `coco_wholebody_133`  COCO and COCO-WholeBody, with the OKS sigmas their evaluation code uses
 `mpii_16`                        MPII, with the sigmas that mmpose evaluates it with
+`body_25`, `openpose_18`         OpenPose's orders: BODY_25 with feet, and the older one of COCO's points and a neck
 `kimore_18`                      KIMORE (Kinect v2 without head, feet and finger tips); three-dimensional.
                                  Its source does not write the order down: names and edges are inferred.
 `kinect_25`                      the joints of the Kinect v2, in the order of its JointType; three-dimensional
@@ -29,6 +30,12 @@ _MPII = _names(
     "right_ankle right_knee right_hip left_hip left_knee left_ankle pelvis thorax upper_neck head_top "
     "right_wrist right_elbow right_shoulder left_shoulder left_elbow left_wrist"
 )
+_BODY_25 = _names(
+    "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist mid_hip "
+    "right_hip right_knee right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear left_ear "
+    "left_big_toe left_small_toe left_heel right_big_toe right_small_toe right_heel"
+)
+_OPENPOSE = [name for name in _BODY_25[:19] if name != "mid_hip"]
 _KIMORE = _names(
     "spine_base spine_mid neck left_shoulder left_elbow left_wrist left_hand "
     "right_shoulder right_elbow right_wrist right_hand "
@@ -109,6 +116,12 @@ _MPII_EDGES = (
     "thorax-left_shoulder right_shoulder-right_elbow right_elbow-right_wrist left_shoulder-left_elbow "
     "left_elbow-left_wrist"
 )
+_OPENPOSE_EDGES = (
+    "nose-neck neck-right_shoulder right_shoulder-right_elbow right_elbow-right_wrist neck-left_shoulder "
+    "left_shoulder-left_elbow left_elbow-left_wrist right_hip-right_knee right_knee-right_ankle left_hip-left_knee "
+    "left_knee-left_ankle nose-right_eye right_eye-right_ear nose-left_eye left_eye-left_ear"
+)
+_BODY_25_EDGES = f"{_OPENPOSE_EDGES} neck-mid_hip mid_hip-right_hip mid_hip-left_hip {_FEET_EDGES}"
 _KIMORE_EDGES = (
     "spine_base-spine_mid spine_mid-spine_shoulder spine_shoulder-neck spine_shoulder-left_shoulder "
     "spine_shoulder-right_shoulder left_shoulder-left_elbow left_elbow-left_wrist left_wrist-left_hand "
@@ -138,6 +151,10 @@ _PLUG_IN_GAIT_EDGES = (
     "left_ankle-left_toe right_asis-right_thigh right_thigh-right_knee right_knee-right_tibia "
     "right_tibia-right_ankle right_ankle-right_heel right_ankle-right_toe"
 )
+
+# OpenPose names none: those of COCO's points, and of the shoulders and hips for what lies between them.
+_SIGMA_OF = dict(zip([*_COCO_BODY, *_COCO_FEET], [*_BODY_SIGMAS, *_FEET_SIGMAS], strict=True))
+_SIGMA_OF |= {"neck": _SIGMA_OF["left_shoulder"], "mid_hip": _SIGMA_OF["left_hip"]}
 
 
 @dataclass(frozen=True)
@@ -252,6 +269,13 @@ _SETS = {
         _by_name("coco_17", _COCO_BODY, _BODY_EDGES, _BODY_SIGMAS),
         _wholebody(),
         _by_name("mpii_16", _MPII, _MPII_EDGES, _MPII_SIGMAS),
+        _by_name("body_25", _BODY_25, _BODY_25_EDGES, tuple(map(_SIGMA_OF.get, _BODY_25))),
+        _by_name(
+            "openpose_18",
+            _OPENPOSE,
+            f"{_OPENPOSE_EDGES} neck-right_hip neck-left_hip",
+            tuple(map(_SIGMA_OF.get, _OPENPOSE)),
+        ),
         _by_name("kimore_18", _KIMORE, _KIMORE_EDGES, dimensions=3),
         _by_name("kinect_25", _KINECT, _KINECT_EDGES, dimensions=3),
         _by_name("ui_prmd_22", _UI_PRMD, _UI_PRMD_EDGES, dimensions=3),

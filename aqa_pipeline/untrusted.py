@@ -1,5 +1,5 @@
-"""Files that strangers wrote, read without running anything of theirs: pickles, MATLAB files, spreadsheets, archives,
-weights. The only room that unpickles.
+"""Files that strangers wrote, read without running anything of theirs: pickles, MATLAB files, spreadsheets, arrays, CSV
+and JSON files, archives, weights. The only room that unpickles.
 
 Whatever the bytes, the answer is a value of plain types or an InputError that names the file.
 """
@@ -7,8 +7,10 @@ Whatever the bytes, the answer is a value of plain types or an InputError that n
 from __future__ import annotations
 
 import collections
+import csv
 import errno
 import io
+import json
 import math
 import pickle
 import reprlib
@@ -17,7 +19,7 @@ import stat
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -318,6 +320,73 @@ def _expect_plain_xml(path: Path, data: bytes) -> None:
             text = archive.read(member).replace(b"\0", b"")  # in UTF-16 every other byte
             if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
                 raise InputError(f"{path}: {member.filename} defines a document type, expected plain cells")
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file; InputError where it is missing or broken."""
+    try:
+        return json.loads(_bytes(path, "a JSON file"))
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({_why(error)})") from error
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an npz file by name, none of them objects; InputError where it is missing or broken."""
+    try:
+        with np.load(io.BytesIO(_bytes(path, "an npz file")), allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except InputError:
+        raise
+    except Exception as error:  # zip, zlib, header and pickle errors differ from version to version
+        raise InputError(f"{path}: cannot be read as an npz file without pickles ({_why(error)})") from error
+
+
+def read_csv(path: Path, columns: Sequence[str]) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """Header, and row number and cells by column of every row that is not empty.
+
+    Rows are counted as a spreadsheet does, the header is row 1; `columns` are those that must be there.
+    """
+    try:
+        text = _bytes(path, "a CSV file").decode("utf-8-sig")
+        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read as CSV ({_why(error)})") from None
+    header = [cell.strip() for cell in lines[0]] if lines else []
+    for column in columns:
+        if header.count(column) != 1:
+            raise InputError(f"{path}: row 1: found {shown(header)}, expected one column '{column}'")
+    rows = [(number, cells) for number, cells in enumerate(lines[1:], start=2) if any(cells)]
+    for number, cells in rows:
+        if len(cells) != len(header):
+            raise InputError(f"{path}: row {number}: found {len(cells)} cells, expected {len(header)}")
+    return header, [(n, dict(zip(header, (cell.strip() for cell in cells), strict=True))) for n, cells in rows]
+
+
+def array_of(path: Path, values: Any, what: str) -> np.ndarray:
+    """An even array of numbers, float64; InputError that says what they were to be."""
+    try:
+        if getattr(values, "dtype", np.dtype(float)).kind not in "fiub":
+            raise TypeError(f"values of type {values.dtype}")
+        return np.array(values, dtype=float)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise InputError(f"{path}: {what} are no even array of numbers ({_why(error)})") from error
+
+
+def index_of(path: Path, row: int, column: str, text: str, *, most: int) -> int:
+    """A whole number from 0 to below `most` in a cell."""
+    if text.isascii() and text.isdigit() and len(text) < 12 and int(text) < most:
+        return int(text)
+    raise InputError(f"{path}: row {row}, column {column}: found {text!r:.40}, expected a whole number from 0")
+
+
+def number_of(path: Path, row: int, column: str, text: str) -> float:
+    """A number in a cell, NaN where it is empty."""
+    try:
+        return float(text) if text else math.nan
+    except ValueError:
+        raise InputError(f"{path}: row {row}, column {column}: found {text!r:.40}, expected a number") from None
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ from aqa_pipeline import keypoint_sets
 from aqa_pipeline.errors import InputError
 
 SIZES = {
-    **{"coco_17": 17, "coco_wholebody_133": 133, "mpii_16": 16},
+    **{"coco_17": 17, "coco_wholebody_133": 133, "mpii_16": 16, "body_25": 25, "openpose_18": 18},
     **{"kimore_18": 18, "kinect_25": 25, "ui_prmd_22": 22, "plug_in_gait_39": 39},
 }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from aqa_pipeline import frames, plugins, stores
 from aqa_pipeline.stages import Options, command_line, each_video, made_by
@@ -32,9 +34,18 @@ def detect_athlete(
 
         def make(video_id: str) -> tuple[dict, dict]:
             clip = frames.StoredFrames(clips, video_id)
-            return {"boxes": select(list(detect(clip)), **athlete_options)}, clip.facts  # (T, 5)
+            return {
+                "boxes": select(list(_for_video(detect, clips, video_id)(clip)), **athlete_options)
+            }, clip.facts  # (T, 5)
 
         each_video(clips, store, "detect_athlete", make)
+
+
+def _for_video(detect: Any, clips: stores.Reader, video_id: str) -> Callable:
+    """The detector itself; one that reads files must know whose frames it is asked for."""
+    if not hasattr(detect, "for_video"):
+        return detect
+    return detect.for_video(video_id, clips.array(video_id, "frame_number"))
 
 
 if __name__ == "__main__":

@@ -215,3 +215,105 @@ def _read_or_refuse(path):
         assert found.shape[1:] == (17, 3)
         assert not np.isinf(found).any()
     assert len(message.splitlines()) == 1
+
+
+def coco_person(image_id, points, **more):
+    return {"image_id": image_id, "keypoints": points.ravel().tolist(), **more}
+
+
+def test_coco_annotations_take_the_largest_person(tmp_path):
+    points = np.full((K, 3), [30.0, 40, 2])
+    points[3], points[5] = [0, 0, 0], [7, 8, 1]
+    small, large = dict(bbox=[0, 0, 10, 20]), dict(bbox=[0, 0, 30, 20])
+    people = [coco_person(90, points - 1, **small), coco_person(90, points, **large), coco_person(7, points)]
+    value = {"images": [{"id": 90}, {"id": 7}, {"id": 8}], "annotations": people}
+    (tmp_path / "a.json").write_text(json.dumps(value))
+    found, facts = precomputed.read(tmp_path / "a.json")
+    assert facts == {"keypoint_set": "coco_17"}
+    assert found.shape == (3, K, 3)
+    assert found[2, 0].tolist() == [30, 40, 1]
+    assert np.isnan(found[2, 3]).all()
+    assert found[2, 5].tolist() == [7, 8, 0.5]
+    assert np.isnan(found[1]).all()  # picture 8 has nobody
+
+
+def test_coco_results_are_numbered_by_frame(tmp_path, keypoints):
+    points = np.nan_to_num(keypoints[0])
+    people = [coco_person(2, points, score=0.3), coco_person(2, points + 5, score=0.4), coco_person(0, points)]
+    (tmp_path / "a.json").write_text(json.dumps(people))
+    found, _ = precomputed.read(tmp_path / "a.json")
+    assert found.shape == (3, K, 3)
+    np.testing.assert_allclose(found[2], points + 5, rtol=1e-6)
+    assert np.isnan(found[1]).all()
+
+
+@pytest.mark.parametrize("shape", [(6, 16, 2), (6, 16, 3), (96, 2), (6, 32), (6, 1, 16, 2)])
+def test_pose_files_of_finediving(tmp_path, shape):
+    points = np.random.default_rng(2).uniform(0, 200, shape)
+    np.savez(tmp_path / "pred_comp_3.npz", pred=points)
+    found, facts = precomputed.read(tmp_path / "pred_comp_3.npz")
+    assert facts == {"keypoint_set": "mpii_16"}
+    width = 3 if shape[-1] == 3 else 2
+    np.testing.assert_allclose(found[..., :width], points.reshape(6, 16, width), rtol=1e-6)
+    np.savez(tmp_path / "other.npz", pred=np.zeros((6, 17, 2)))
+    with pytest.raises(InputError, match=r"pred of shape \(6, 17, 2\), expected \(T, 16, 2\)"):
+        precomputed.read(tmp_path / "other.npz")
+
+
+@pytest.mark.parametrize(("size", "name"), [(25, "body_25"), (18, "openpose_18")])
+def test_a_folder_of_openpose(tmp_path, size, name):
+    sure, unsure = np.full((size, 3), [3, 4, 0.8]), np.full((size, 3), [9, 9, 0.2])
+    sure[2] = 0
+    for frame, people in ((9, [unsure, sure]), (10, []), (11, [unsure])):
+        value = {"version": 1.3, "people": [{"pose_keypoints_2d": p.ravel().tolist()} for p in people]}
+        (tmp_path / f"dive_{frame}_keypoints.json").write_text(json.dumps(value))
+    found, facts = precomputed.read(tmp_path)
+    assert facts == {"keypoint_set": name}
+    assert found.shape == (3, size, 3)
+    assert found[0, 0] == pytest.approx([3, 4, 0.8])
+    assert np.isnan(found[0, 2]).all()
+    assert np.isnan(found[1]).all()
+    assert found[2, 2] == pytest.approx([9, 9, 0.2])
+    (tmp_path / "dive_10_keypoints.json").unlink()
+    with pytest.raises(InputError, match="2 files of frames 9 to 11, expected all"):
+        precomputed.read(tmp_path)
+
+
+people = st.dictionaries(
+    st.sampled_from(["image_id", "keypoints", "score", "bbox", "area", "pose_keypoints_2d"]),
+    st.one_of(values, st.integers(0, 4), st.just([1.0, 2.0, 0.5] * 17)),
+)
+
+
+@given(st.lists(people, max_size=3), st.booleans())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_coco_json_is_read_or_refused_in_one_line(tmp_path, records, listed):
+    value = {"images": [{"id": i} for i in range(5)], "annotations": records} if listed else records
+    (tmp_path / "a.json").write_text(json.dumps(value))
+    _read_or_refuse(tmp_path / "a.json")
+
+
+@given(st.one_of(values, st.fixed_dictionaries({"people": st.lists(people, max_size=2)})))
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_folder_of_openpose_is_read_or_refused_in_one_line(tmp_path, value):
+    (tmp_path / "0_keypoints.json").write_text(json.dumps(value))
+    _read_or_refuse(tmp_path)
+
+
+@given(st.integers(0, 4), st.lists(st.integers(0, 17), min_size=0, max_size=4))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_pred_is_read_or_refused_in_one_line(tmp_path, last, shape):
+    np.savez(tmp_path / "a.npz", pred=np.ones((*shape, last)))
+    try:
+        found, _ = precomputed.read(tmp_path / "a.npz")
+    except InputError as error:
+        found, message = np.zeros((1, 16, 3)), str(error)
+        assert len(message.splitlines()) == 1
+    assert found.shape[1:] == (16, 3)
+
+
+def test_real_annotations_of_coco(realdata):
+    found, facts = precomputed.read(realdata / "pose_testdata/tests/data/coco/test_coco.json")
+    assert facts == {"keypoint_set": "coco_17"}
+    assert found.shape == (4, 17, 3)
+    assert found[0, 0].tolist() == [367, 81, 1]
