@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from aqa_pipeline import plugins
-from aqa_pipeline.config import Config
+from aqa_pipeline.config import GIVEN, Config
 
 # What a feature set is made from -> the kind of files that a data set must hold for it.
 KIND_OF_SOURCE = {"frames": "videos", "keypoints": "keypoints", "files": "features"}
@@ -80,7 +80,8 @@ class Availability:
     def _kind_needed(self, features: str) -> str:
         block = self._settings.features[features]
         source = plugins.constant("features", block.use or features, "source")
-        estimated = source == "keypoints" and block.estimator is not None
+        estimated = block.estimator is not None and self._settings.chain(block.estimator)[-1] != GIVEN
+        estimated &= source == "keypoints"
         return KIND_OF_SOURCE["frames" if estimated else source]
 
     def _weights(self, row: str) -> list[str]:
@@ -91,7 +92,8 @@ class Availability:
             of_features = settings.features[variant.features]
             blocks.append(of_features)
             blocks += [settings.detection[of_features.detector]] if of_features.detector else []
-            blocks += [settings.pose[of_features.estimator]] if of_features.estimator else []
+            chain = settings.chain(of_features.estimator) if of_features.estimator else []
+            blocks += [settings.pose[estimator] for estimator in chain if estimator != GIVEN]
         named = [str(block.options["weights"]) for block in blocks if block.options.get("weights")]
         return [name for name in named if Path(name).suffix]
 
