@@ -3,7 +3,7 @@
 no_box             no athlete was found
 few_points         most points are missing or unsure
 low_confidence     the mean confidence of the points found is low
-implausible_bones  a bone is much longer in the picture than it usually is: a camera can shorten it, never stretch it
+implausible_bones  a bone is much longer than in nine of ten frames of the clip: a camera can shorten it, never stretch it
 jump               a point accelerates as no body can
 swap               left and right are on the wrong side, by the frames around
 
@@ -20,6 +20,8 @@ import numpy as np
 from aqa_pipeline.keypoint_sets import KeypointSet
 from aqa_pipeline.trajectories import body_size, shots, swaps
 
+_FULL = 0.9  # quantile of a bone's lengths in a clip at which it counts as seen from the side
+
 FLAGS = ("no_box", "few_points", "low_confidence", "implausible_bones", "jump", "swap")
 
 
@@ -31,9 +33,9 @@ def flags_of_clip(
     cuts: Sequence[int] = (),
     sure: float = 0.3,
     least_points: float = 0.5,
-    least_confidence: float = 0.4,
+    least_confidence: float = 0.5,
     longest_bone: float = 1.6,
-    acceleration: float = 250.0,
+    acceleration: float = 500.0,
 ) -> dict[str, np.ndarray]:
     """The value `(T,)` of every flag in the frames of one clip.
 
@@ -45,7 +47,7 @@ def flags_of_clip(
     sure : confidence from which a point is believed; bones, jumps and swaps are of such points alone
     least_points : share of the points below which too few are sure
     least_confidence : mean confidence of the found points below which it is low
-    longest_bone : times the median length of the bone and its partner on the other side
+    longest_bone : times the length that the bone, or its partner on the other side, exceeds in a tenth of the clip
     acceleration : in body sizes a second squared; a somersault of 2.5 turns a second needs about 120 at a foot
 
     `no_box` is 0 before the first and after the last frame with an athlete: there is nobody to be missed.
@@ -79,7 +81,7 @@ def names(flags: Mapping[str, np.ndarray], frame: int) -> list[str]:
 
 
 def worst(severities: Sequence[np.ndarray], *, n: int, apart: int = 5) -> list[tuple[int, int]]:
-    """Clip and frame of the `n` most severe frames, worst first, in one clip at least `apart` frames from each other."""
+    """Clip and frame of the `n` most severe frames, worst first; in one clip at least `apart` frames apart."""
     order = sorted(
         ((clip, int(frame)) for clip, values in enumerate(severities) for frame in np.flatnonzero(values)),
         key=lambda place: -severities[place[0]][place[1]],
@@ -107,9 +109,9 @@ def _long_bones(places: np.ndarray, points: KeypointSet, most: float) -> np.ndar
     """Share of the bones (T,) that are too long, at least one half where there is one."""
     edges = np.array(points.edges)
     lengths = np.linalg.norm(places[:, edges[:, 0]] - places[:, edges[:, 1]], axis=2)  # (T, E)
-    usual = _median(lengths)
-    usual = np.fmax(usual, usual[_partners(points)])
-    long = np.nan_to_num(lengths) > most * np.nan_to_num(usual, nan=np.inf)
+    full = _quantile(lengths, _FULL)
+    full = np.fmax(full, full[_partners(points)])
+    long = np.nan_to_num(lengths) > most * np.nan_to_num(full, nan=np.inf)
     return long.any(axis=1) * (0.5 + 0.5 * _mean(long, np.isfinite(lengths)))
 
 
@@ -130,7 +132,7 @@ def _mean(values: np.ndarray, asked: np.ndarray) -> np.ndarray:
     return np.where(asked, values, 0).sum(axis=1) / np.maximum(asked.sum(axis=1), 1)
 
 
-def _median(values: np.ndarray) -> np.ndarray:
-    """Median of each column without its NaN; NaN where nothing is left."""
+def _quantile(values: np.ndarray, share: float) -> np.ndarray:
+    """Quantile of each column without its NaN; NaN where nothing is left."""
     nothing = np.isnan(values).all(axis=0)
-    return np.where(nothing, np.nan, np.nanmedian(np.where(nothing, 0.0, values), axis=0))
+    return np.where(nothing, np.nan, np.nanquantile(np.where(nothing, 0.0, values), share, axis=0))

@@ -39,8 +39,8 @@ def clips(keypoints: Sequence[Path], boxes: Sequence[Path], **options: Any) -> I
     for shard, (path, box_path) in enumerate(zip(keypoints, boxes, strict=True)):
         with stores.read(path, kind="keypoints") as store, stores.read(box_path, kind="boxes") as athletes:
             for video_id in store:
-                facts, known = store.facts(video_id), athletes[video_id] if video_id in athletes else {}
-                about = dict(fps=float(facts["fps"]), cuts=[int(cut) for cut in known.get("cuts", ())])
+                facts = store.facts(video_id)
+                about = dict(fps=float(facts["fps"]), cuts=athletes.optional(video_id, "cuts"))
                 points = keypoint_sets.get(facts["keypoint_set"])
                 array = store.array(video_id, "keypoints")
                 yield Clip(video_id, shard, pose_flags.flags_of_clip(array, points, **about, **options))
@@ -78,7 +78,7 @@ def _window(found: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, float
     """Upper left corner and side of the square of the picture (height, width) that is shown."""
     seen = found[np.isfinite(found).all(axis=1), :2]
     low, high = (seen.min(axis=0), seen.max(axis=0)) if len(seen) else (np.zeros(2), np.array(size[::-1], float))
-    side = float(max((high - low).max() * (1.4 if len(seen) else 1.0), 16))
+    side = float(max((high - low).max() * (1.8 if len(seen) else 1.0), 16))
     return (low + high) / 2 - side / 2, side
 
 

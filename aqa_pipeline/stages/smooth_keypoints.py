@@ -28,16 +28,12 @@ def smooth_keypoints(
             arrays, facts = raw[video_id], raw.facts(video_id)
             if "fps" not in facts:
                 raise InputError(f"{raw.path}: video '{video_id}' has no fact 'fps', expected frames a second")
-            about = dict(keypoint_set=facts["keypoint_set"], fps=float(facts["fps"]), cuts=_cuts(athletes, video_id))
+            cuts = athletes.optional(video_id, "cuts") if athletes else ()
+            about = dict(keypoint_set=facts["keypoint_set"], fps=float(facts["fps"]), cuts=cuts)
             paths = [name for name in arrays if name.endswith("keypoints")]  # the athlete's, and a partner's
             return {**arrays, **{name: smooth(arrays[name], **about) for name in paths}}, facts
 
         each_video(raw, store, "smooth_keypoints", make)
-
-
-def _cuts(athletes: stores.Reader | None, video_id: str) -> list[int]:
-    known = athletes[video_id] if athletes is not None and video_id in athletes else {}
-    return [int(cut) for cut in known.get("cuts", ())]
 
 
 if __name__ == "__main__":
