@@ -3,7 +3,7 @@
 no_box             no athlete was found
 few_points         most points are missing or unsure
 low_confidence     the mean confidence of the points found is low
-implausible_bones  a bone is much longer than in nine of ten frames of the clip: a camera can shorten it, never stretch it
+implausible_bones  a bone is longer than nearly ever in the clip: a camera can shorten it, never stretch it
 jump               a point accelerates as no body can
 swap               left and right are on the wrong side, by the frames around
 
