@@ -11,8 +11,14 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from aqa_pipeline import plugins, weights
-from aqa_pipeline.config import Config
+            features = settings.features[variant.features]
+            needed |= weights_of("features", features.use or variant.features, features.options)
+            if (name := features.detector) is not None:
+                needed |= weights_of("detection", settings.detection[name].use or name, settings.detection[name].options)
+            for name in settings.chain(features.estimator) if features.estimator else []:
+                if name != GIVEN:
+                    needed |= weights_of("pose", settings.pose[name].use or name, settings.pose[name].options)
+        return needed
 
 # What a feature set is made from -> the kind of files that a data set must hold for it.
 KIND_OF_SOURCE = {"frames": "videos", "keypoints": "keypoints", "files": "features"}
@@ -81,7 +87,8 @@ class Availability:
     def _kind_needed(self, features: str) -> str:
         block = self._settings.features[features]
         source = plugins.constant("features", block.use or features, "source")
-        estimated = source == "keypoints" and block.estimator is not None
+        estimated = block.estimator is not None and self._settings.chain(block.estimator)[-1] != GIVEN
+        estimated &= source == "keypoints"
         return KIND_OF_SOURCE["frames" if estimated else source]
 
     def _weights(self, row: str) -> set[str]:
@@ -89,6 +96,7 @@ class Availability:
         settings, variant = self._settings, self._settings.variant(row)
         needed = weights_of("systems", row.partition(".")[0], variant.options)
         if variant.features:
+<<<<<<< HEAD
             features = settings.features[variant.features]
             needed |= weights_of("features", features.use or variant.features, features.options)
             for room, blocks, name in (
@@ -98,6 +106,15 @@ class Availability:
                 if name:
                     needed |= weights_of(room, blocks[name].use or name, blocks[name].options)
         return needed
+=======
+            of_features = settings.features[variant.features]
+            blocks.append(of_features)
+            blocks += [settings.detection[of_features.detector]] if of_features.detector else []
+            chain = settings.chain(of_features.estimator) if of_features.estimator else []
+            blocks += [settings.pose[estimator] for estimator in chain if estimator != GIVEN]
+        named = [str(block.options["weights"]) for block in blocks if block.options.get("weights")]
+        return [name for name in named if Path(name).suffix]
+>>>>>>> smoothing
 
     def _options(self, dataset: str) -> dict:
         return self._settings.datasets[dataset].options

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from aqa_pipeline import ledger, plugins
 from aqa_pipeline.errors import InputError, nearest
 
+GIVEN = "given"  # in the place of a detector and an estimator: keypoints that a data set brings with it
 _OF_EVERY_PROTOCOL = ("n_folds", "seed", "validation")  # given by `folds`, by the run's seed and by `validation`
 
 
@@ -70,7 +71,9 @@ class Detector(PluginBlock):
 
 
 class Estimator(PluginBlock):
-    """A keypoint estimator; `use` names a file of `pose/`."""
+    """A keypoint estimator; `use` names a file of `pose/`, which says what it is made from: frames or keypoints."""
+
+    of: str | None = Field(None, description="block of `pose` whose keypoints are smoothed; given: the data set's own")
 
 
 class FeatureSet(PluginBlock):
@@ -147,6 +150,8 @@ class Quality(Strict):
 
     detection: list[str] = []
     pose: list[str] = Field([], description="detector.estimator")
+    flags: list[str] = Field([], description="detector.estimator whose suspect frames are listed; needs no truth")
+    flag_options: dict[str, Any] = Field({}, description="limits of the flags, evaluation/pose_flags.py")
     faults: str | None = Field(None, description="detector.estimator whose keypoints are asked for the latent faults")
 
 
@@ -194,6 +199,8 @@ class Config(Strict):
                 _plugin(room, f"{room}.{name}", block.use or name, block.options)
         for name, block in self.detection.items():
             _plugin("athlete", f"detection.{name}.athlete", block.athlete, block.athlete_options, "select")
+        for name in self.pose:
+            self._check_smoothed(name)
         for name, block in self.features.items():
             _expect_optional(block.detector, self.detection, f"features.{name}.detector")
             _expect_optional(block.estimator, self.pose, f"features.{name}.estimator")
@@ -208,11 +215,27 @@ class Config(Strict):
             _expect(name, self.datasets, "quality")
             for detector in block.detection:
                 _expect(detector, self.detection, f"quality.{name}.detection")
-            for pair in [*block.pose, *([block.faults] if block.faults else [])]:
+            for pair in [*block.pose, *block.flags, *([block.faults] if block.faults else [])]:
                 self._check_keypoints(pair, f"quality.{name}")
+            for option in block.flag_options:
+                known = plugins.options("evaluation", "pose_flags", "flags_of_clip")
+                _expect(option, known, f"quality.{name}.flag_options")
         for name, block in self.audit.items():
             self._check_audit(name, block)
         return self
+
+    def _check_smoothed(self, name: str) -> None:
+        """What is made from keypoints says whose, and ends at a block that is made from frames, or at `given`."""
+        block, where = self.pose[name], f"pose.{name}.of"
+        if not self.smooths(name):
+            if block.of is not None:
+                raise InputError(f"{where}: found '{block.of}', expected nothing: {block.use or name} reads frames")
+            return
+        _expect(block.of or "nothing", [GIVEN, *(other for other in self.pose if other != name)], where)
+        chain = self.chain(name)
+        if chain[-1] in self.pose and self.smooths(chain[-1]):
+            circle = " of ".join([*chain, self.pose[chain[-1]].of or "nothing"])
+            raise InputError(f"{where}: {circle}, expected an estimator at the end")
 
     def _check_audit(self, name: str, block: Audit) -> None:
         _expect(name, self.datasets, "audit")
@@ -257,6 +280,17 @@ class Config(Strict):
     def rows(self) -> list[str]:
         """Every `system.variant` there is."""
         return [f"{system}.{variant}" for system, variants in self.systems.items() for variant in variants]
+
+    def smooths(self, estimator: str) -> bool:
+        """Whether a block of `pose` is made from the keypoints of another."""
+        return plugins.constant("pose", self.pose[estimator].use or estimator, "source") == "keypoints"
+
+    def chain(self, estimator: str) -> list[str]:
+        """A block of `pose`, the one it smooths, and so on; ends with one that smooths none, or before a circle."""
+        chain = [estimator]
+        while chain[-1] in self.pose and (of := self.pose[chain[-1]].of) and of not in chain:
+            chain.append(of)
+        return chain
 
     def adapter(self, dataset: str) -> str:
         """File of `datasets/` that reads a data set."""

@@ -65,6 +65,10 @@ class Reader:
             raise InputError(f"{self.path}: video '{video_id}' has {sorted(group)}, expected '{name}'")
         return group[name][rows]
 
+    def optional(self, video_id: str, name: str, default: Any = ()) -> Any:
+        """One array of one video, or `default` where the store holds no such video or array."""
+        return self.array(video_id, name) if video_id in self and name in self._group(video_id) else default
+
     def facts(self, video_id: str) -> dict[str, Any]:
         """Small facts of one video: fps, width, height, keypoint set ..."""
         return {name: _plain(value) for name, value in self._group(video_id).attrs.items()}

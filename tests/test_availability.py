@@ -56,6 +56,10 @@ def test_what_is_there_runs_and_missing_weights_are_named(tmp_path, monkeypatch)
     found = available(tmp_path)
     assert found.is_present("unlv")
     assert found.reasons("simdive", "k_fold") == {"feature_ridge.motion@simdive": "weights_absent"}
+    pose = {**BLOCKS["pose"], "smooth": {"use": "smoothed", "of": "big"}}
+    motion = {**BLOCKS["features"]["motion"], "estimator": "smooth"}
+    smoothed = Availability(check({**BLOCKS, "pose": pose, "features": {**BLOCKS["features"], "motion": motion}}))
+    assert smoothed.status("feature_ridge.motion", "simdive") == "weights_absent"  # those of what it smooths
     (tmp_path / "big.safetensors").touch()
     assert available(tmp_path).reasons("simdive", "k_fold") == {}
 

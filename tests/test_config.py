@@ -18,6 +18,15 @@ def changed(**over) -> dict:
     return config
 
 
+def test_a_block_smooths_another_or_what_the_data_set_brings():
+    pose = {"one": {"use": "smoothed", "of": "embedded_17"}, "two": {"use": "smoothed", "of": "one", "fill": 3}}
+    settings = check(changed(pose={**pose, "three": {"use": "smoothed", "of": "given"}}))
+    assert settings.chain("two") == ["two", "one", "embedded_17"]
+    assert settings.chain("three") == ["three", "given"]
+    assert [name for name in settings.pose if settings.smooths(name)] == ["one", "two", "three"]
+    assert settings.pose["two"].options == {"fill": 3}
+
+
 def protocol(**block) -> dict:
     return {"datasets": {"simdive": {"protocols": {"mine": block}}}}
 
@@ -61,6 +70,15 @@ def test_a_protocol_has_options_of_its_own():
         ),
         (protocol(use="k_fold", n_folds=3), "protocols.mine: unknown 'n_folds', did you mean 'folds'"),
         (protocol(use="k_fold", excluding=["simdiv"]), "mine.excluding: unknown 'simdiv', did you mean 'simdive'"),
+        ({"pose": {"smoothed": {}}}, "pose.smoothed.of: unknown 'nothing', known: embedded_133, embedded_17, given"),
+        ({"pose": {"smoothed": {"of": "embeded_17"}}}, "pose.smoothed.of: unknown 'embeded_17', did you mean"),
+        ({"pose": {"embedded_17": {"of": "embedded_133"}}}, "embedded_17.of: found 'embedded_133', expected nothing"),
+        (
+            {"pose": {"a": {"use": "smoothed", "of": "b"}, "b": {"use": "smoothed", "of": "a"}}},
+            "pose.a.of: a of b of a, expected an estimator at the end",
+        ),
+        ({"quality": {"simdive": {"flags": ["embedded.embedded"]}}}, "quality.simdive: unknown 'embedded', did you"),
+        ({"quality": {"simdive": {"flag_options": {"jumps": 1}}}}, "simdive.flag_options: unknown 'jumps', did you"),
         ({"look": {"overlay": 1}}, "look.overlay: unknown key, did you mean 'overlays'"),
     ],
 )

@@ -63,6 +63,10 @@ def test_everything_asked_for_is_there(finished):
     assert pd.read_csv(results / "failures.csv").empty
     quality = pd.read_csv(results / "quality" / "simdive.csv")
     assert {"recall_iou_50", "pck_20"} <= set(quality.measure)
+    assert set(quality[quality.stage == "pose"].name) == {"embedded.embedded_17", "embedded.smooth_17"}
+    flagged = pd.read_csv(results / "quality" / "simdive.embedded.smooth_17.flags.csv")
+    assert (flagged.severity > 0).all()
+    assert (results / "quality" / "simdive.embedded.smooth_17.worst.png").stat().st_size > 10_000
     assert list((results / "plots" / "tiny").glob("*.png"))
     assert list((results / "plots" / "films" / "simdive").glob("*.mp4"))
     assert (results / "plots" / "sheets" / "simdive.png").stat().st_size > 10_000
@@ -86,6 +90,15 @@ def test_a_changed_option_reruns_what_depends_on_it_and_no_more(again):
     assert "rule score:" in planned
     for untouched in ("rule simulate:", "rule estimate_keypoints:", "rule extract_features:", "rule make_folds:"):
         assert untouched not in planned
+
+
+def test_a_changed_filter_estimates_no_pose_again(again):
+    (again / "tiny.yaml").write_text((again / "tiny.yaml").read_text().replace("filter: savgol", "filter: median"))
+    answer = good(snakemake(again, "--dry-run"))
+    planned = answer.stdout + answer.stderr
+    assert "rule smooth_keypoints:" in planned
+    assert "rule flag_keypoints:" in planned
+    assert "rule estimate_keypoints:" not in planned
 
 
 def test_single_keys_on_the_command_line_are_part_of_the_command_that_the_table_names(finished):

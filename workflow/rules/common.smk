@@ -163,6 +163,19 @@ def feature_inputs(wildcards):
 FROM_FILES = "|".join(name for name in SETTINGS.features if source_of(name) == "files") or "none"
 
 
+# Estimators that smooth the keypoints of another block.
+SMOOTHED = "|".join(name for name in SETTINGS.pose if SETTINGS.smooths(name)) or "none"
+
+
+def raw_keypoints(wildcards):
+    return f"results/keypoints/{{dataset}}/{{detector}}.{SETTINGS.pose[wildcards.estimator].of}/{{shard}}.h5"
+
+
+def boxes_behind(wildcards):
+    """The boxes that keypoints were estimated in; a data set's own keypoints have none."""
+    return [] if wildcards.detector == "given" else "results/boxes/{dataset}/{detector}/{shard}.h5"
+
+
 # Draws, training and prediction.
 
 
@@ -289,7 +302,17 @@ def quality_files():
     """Stage quality against truth, for the data sets of the tables that know it."""
     blocks = {name: block for name, block in SETTINGS.quality.items() if name in used_datasets() and is_simulated(name)}
     faults = [f"results/quality/{name}.faults.csv" for name, block in blocks.items() if block.faults]
-    return [*(f"results/quality/{name}.csv" for name in blocks), *faults]
+    return [*(f"results/quality/{name}.csv" for name in blocks), *faults, *flag_files()]
+
+
+def flag_options(dataset):
+    return SETTINGS.quality[dataset].flag_options if dataset in SETTINGS.quality else {}
+
+
+def flag_files():
+    """Suspect frames of the data sets whose pictures are there; no truth is needed."""
+    asked = [(name, pair) for name, block in SETTINGS.quality.items() for pair in block.flags]
+    return [f"results/quality/{name}.{pair}.flags.csv" for name, pair in asked if name in used_datasets()]
 
 
 # What there is to look at.

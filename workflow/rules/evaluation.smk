@@ -154,3 +154,39 @@ rule measure_faults:
     shell:
         "python -m aqa_pipeline.stages.measure_faults {input.samples} {output} {params.truth} {params.keypoints}"
         " > {log} 2>&1"
+
+
+# Quality without truth: frames that the clip itself speaks against.
+rule flag_keypoints:
+    input:
+        keypoints=lambda wildcards: expand(
+            "results/keypoints/{{dataset}}/{{detector}}.{{estimator}}/{shard}.h5", shard=shards(wildcards.dataset)
+        ),
+        boxes=lambda wildcards: expand(
+            "results/boxes/{{dataset}}/{{detector}}/{shard}.h5", shard=shards(wildcards.dataset)
+        ),
+        frames=lambda wildcards: expand("results/frames/{{dataset}}/{shard}.h5", shard=shards(wildcards.dataset)),
+    output:
+        flags="results/quality/{dataset}.{detector}.{estimator}.flags.csv",
+        worst="results/quality/{dataset}.{detector}.{estimator}.worst.csv",
+        sheet="results/quality/{dataset}.{detector}.{estimator}.worst.png",
+    log:
+        "results/logs/flag_keypoints/{dataset}.{detector}.{estimator}.log",
+    benchmark:
+        "results/benchmarks/flag_keypoints/{dataset}.{detector}.{estimator}.tsv"
+    conda:
+        "../../envs/base.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        gpu=0,
+    params:
+        stores=lambda wildcards, input: " ".join(
+            f"--{kind} {path}" for kind in ("keypoints", "boxes", "frames") for path in input.get(kind)
+        ),
+        options=lambda wildcards: as_json(flag_options(wildcards.dataset)),
+        version=stage_version("flag_keypoints"),
+    shell:
+        "python -m aqa_pipeline.stages.flag_keypoints {output.flags} {output.worst} {output.sheet} {params.stores}"
+        " --options {params.options:q} > {log} 2>&1"

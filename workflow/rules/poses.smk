@@ -81,4 +81,34 @@ rule import_keypoints:
         " --adapter {params.adapter} --options {params.options:q} > {log} 2>&1"
 
 
-ruleorder: import_keypoints > estimate_keypoints
+# Keypoints of another block made smooth: a changed filter estimates no pose again.
+rule smooth_keypoints:
+    input:
+        keypoints=raw_keypoints,
+        boxes=boxes_behind,
+    output:
+        "results/keypoints/{dataset}/{detector}.{estimator}/{shard}.h5",
+    log:
+        "results/logs/smooth_keypoints/{dataset}.{detector}.{estimator}.{shard}.log",
+    benchmark:
+        "results/benchmarks/smooth_keypoints/{dataset}.{detector}.{estimator}.{shard}.tsv"
+    wildcard_constraints:
+        estimator=SMOOTHED,
+    conda:
+        "../../envs/base.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+        gpu=0,
+    params:
+        estimator=lambda wildcards: plugin("pose", wildcards.estimator),
+        options=lambda wildcards: as_json(SETTINGS.pose[wildcards.estimator].options),
+        boxes=lambda wildcards, input: f"--boxes {input.boxes}" if input.boxes else "",
+        version=stage_version("smooth_keypoints"),
+    shell:
+        "python -m aqa_pipeline.stages.smooth_keypoints {input.keypoints} {output} {params.boxes}"
+        " --estimator {params.estimator} --options {params.options:q} > {log} 2>&1"
+
+
+ruleorder: smooth_keypoints > import_keypoints > estimate_keypoints
