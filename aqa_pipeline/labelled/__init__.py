@@ -1,0 +1,79 @@
+"""Labelled pictures, one file a form: annotations and a folder of pictures in, pictures with known people out.
+
+Each file offers `read(annotations, images, *, ...) -> Labels`; its options are the keyword-only arguments.
+A mistake is an InputError that names the file and the record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from aqa_pipeline import keypoint_sets
+from aqa_pipeline.keypoint_sets import KeypointSet
+
+
+@dataclass(frozen=True)
+class Person:
+    """One labelled person of a picture."""
+
+    box: np.ndarray | None  # (5,) x1 y1 x2 y2 confidence (1), pixels
+    keypoints: np.ndarray  # (K, 3) x, y, visibility: 0 not labelled, 1 hidden, 2 seen
+    area: float | None  # of the body in square pixels, where the labels say it
+    crowd: bool = False  # a region of many people, in which nothing is asked for
+
+    @property
+    def labelled(self) -> np.ndarray:
+        """Which keypoints have a label (K,)."""
+        return self.keypoints[:, 2] > 0
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture and all people labelled in it."""
+
+    path: Path
+    image_id: str
+    group: str  # pictures that belong together (a clip): they are never parted
+    people: tuple[Person, ...]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """All pictures of a labelled set."""
+
+    keypoint_set: str
+    pictures: tuple[Picture, ...]
+
+    @property
+    def groups(self) -> list[str]:
+        """Names of the groups, each once, in order."""
+        return list(dict.fromkeys(picture.group for picture in self.pictures))
+
+    def of_groups(self, names: list[str]) -> Labels:
+        """Only the pictures of these groups."""
+        return Labels(self.keypoint_set, tuple(p for p in self.pictures if p.group in set(names)))
+
+
+def shared(one: KeypointSet, other: KeypointSet) -> tuple[list[int], list[int]]:
+    """Columns of `one` and of `other` that bear the same names, in the order of `one`."""
+    names = [name for name in one.names if name in other.names]
+    return [one.index(name) for name in names], [other.index(name) for name in names]
+
+
+def in_set(keypoints: np.ndarray, own: str, wanted: str) -> np.ndarray:
+    """Labelled keypoints `(K, 3)` of the set `own` as those of `wanted`; what it does not have is not labelled."""
+    of, to = shared(keypoint_sets.get(own), keypoint_sets.get(wanted))
+    moved = np.zeros((len(keypoint_sets.get(wanted)), 3))
+    moved[to] = keypoints[of]
+    return moved
+
+
+def extent(keypoints: np.ndarray) -> np.ndarray | None:
+    """Box `(4,)` around the labelled ones of `keypoints (K, 3)`; None where they span no area."""
+    points = keypoints[keypoints[:, 2] > 0, :2]
+    if len(points) < 2 or (points.max(axis=0) <= points.min(axis=0)).any():
+        return None
+    return np.concatenate([points.min(axis=0), points.max(axis=0)])
