@@ -53,6 +53,11 @@ class Reader:
         """All arrays of one video by name."""
         return {name: dataset[()] for name, dataset in self._group(video_id).items()}
 
+    def names(self, video_id: str, *wanted: str) -> list[str]:
+        """Which of the wanted arrays one video has, in that order."""
+        group = self._group(video_id)
+        return [name for name in wanted if name in group]
+
     def array(self, video_id: str, name: str, rows: Any = ()) -> np.ndarray:
         """One array of one video, or only the given `rows` of it (a slice or sorted indices)."""
         group = self._group(video_id)

@@ -1,4 +1,4 @@
-"""Square crops around boxes: where they lie, cutting them out, and the way back to the picture.
+"""Crops around boxes: where they lie, cutting them out, and the way back to the picture.
 
 A crop is an affine map `(2, 3)` from picture pixels to crop pixels; integers are pixel centres in both.
 Angles are in radians and turn the picture's content clockwise as it is looked at (y points down). Shapes: N
@@ -18,24 +18,56 @@ def squares(boxes: np.ndarray, *, padding: float = 1.25, least: float = 8.0) -> 
     return centres, np.maximum(longer * padding, least)
 
 
-def matrices(centres: np.ndarray, sides: np.ndarray, *, size: int, angles: np.ndarray | float = 0.0) -> np.ndarray:
-    """Maps `(N, 2, 3)` that bring a square of the picture, turned by `angles`, to a crop of `size` pixels."""
-    scale = size / np.asarray(sides, np.float64)
+def regions(
+    boxes: np.ndarray, *, aspect: float, padding: float = 1.25, angles: np.ndarray | float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Centres `(N, 2)` and widths `(N,)` of rectangles of `aspect` (width / height) that hold boxes `(N, 4+)`.
+
+    A box turned by 90 degrees changes its sides, one turned by less has something between.
+    """
+    boxes = np.asarray(boxes, np.float64)
+    centres = (boxes[:, :2] + boxes[:, 2:4]) / 2
+    wide, high = (boxes[:, 2:4] - boxes[:, :2]).T * padding
+    straight = np.cos(angles) ** 2
+    width = wide * straight + high * (1 - straight)
+    height = high * straight + wide * (1 - straight)
+    return centres, np.maximum(width, height * aspect)
+
+
+def matrices(
+    centres: np.ndarray,
+    sides: np.ndarray,
+    *,
+    size: int | tuple[int, int],
+    angles: np.ndarray | float = 0.0,
+    corners: bool = False,
+) -> np.ndarray:
+    """Maps `(N, 2, 3)` that bring a piece of the picture, turned by `angles`, to a crop of `size` pixels.
+
+    Parameters
+    ----------
+    centres, sides : `(N, 2)` middle and `(N,)` width of the piece, in picture pixels
+    size : of the crop, one number for a square or (width, height)
+    corners : the piece's middle falls on pixel (width / 2, height / 2), as in mmpose, where others let it fall on the
+        middle of the pixels, half a pixel before
+    """
+    width, height = (size, size) if isinstance(size, int) else size
+    scale = width / np.asarray(sides, np.float64)
     cos, sin = np.cos(angles) * scale, np.sin(angles) * scale
     linear = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)  # (N, 2, 2)
-    middle = (size - 1) / 2
+    middle = (np.array([width, height]) - (0 if corners else 1)) / 2
     offset = middle - np.einsum("nij,nj->ni", linear, centres)
     return np.concatenate([linear, offset[..., None]], axis=-1)
 
 
-def cut(frame: np.ndarray, matrix: np.ndarray, *, size: int | tuple[int, int]) -> np.ndarray:
+def cut(frame: np.ndarray, matrix: np.ndarray, *, size: int | tuple[int, int], reduced: bool = True) -> np.ndarray:
     """One crop `(size, size, 3)` of a frame `(H, W, 3)`, or of `size` (width, height); black beyond the picture.
 
-    A picture that shrinks to less than half is first reduced by averaging, or fine patterns would alias.
+    A picture that shrinks to less than half is first `reduced` by averaging, or fine patterns would alias.
     """
     import cv2
 
-    shrink = int(1 / max(np.sqrt(abs(np.linalg.det(matrix[:, :2]))), 1e-6))
+    shrink = int(1 / max(np.sqrt(abs(np.linalg.det(matrix[:, :2]))), 1e-6)) if reduced else 1
     if shrink >= 2:
         height, width = frame.shape[0] // shrink, frame.shape[1] // shrink
         frame = cv2.resize(frame[: height * shrink, : width * shrink], (width, height), interpolation=cv2.INTER_AREA)

@@ -30,13 +30,24 @@ def choose_device(name: str) -> torch.device:
 
 
 def ready(model: nn.Module, device: str) -> nn.Module:
-    """A frozen copy of a trained network: normalisation folded in, channels last, on its device.
+    """A frozen copy of a trained network: normalisation folded in, channels last, on its device, half there on a GPU.
 
     OpenCV, which cuts the pictures, is held to the threads that torch was given.
     """
     limit_opencv()
-    model = convolutions.folded(model).to(choose_device(device), memory_format=torch.channels_last)
+    chosen = choose_device(device)
+    model = convolutions.folded(model).to(chosen, precision(chosen), memory_format=torch.channels_last)
     return model.requires_grad_(False)
+
+
+def precision(device: torch.device) -> torch.dtype:
+    """Half on a GPU, where it is twice as fast and costs keypoints nothing that matters; single elsewhere."""
+    return torch.float16 if device.type == "cuda" else torch.float32
+
+
+def workers(device: torch.device) -> int:
+    """Threads that read and cut pictures while a network works: those given, on a GPU; on a CPU it needs them all."""
+    return torch.get_num_threads() if device.type == "cuda" else 0
 
 
 def limit_opencv() -> None:
@@ -47,9 +58,10 @@ def limit_opencv() -> None:
 
 
 def to_input(pictures: Sequence[np.ndarray] | np.ndarray, device: torch.device) -> torch.Tensor:
-    """RGB uint8 pictures of one size, B x (H, W, 3), to (B, 3, H, W) float32 in -1 .. 1."""
+    """RGB uint8 pictures of one size, B x (H, W, 3), to (B, 3, H, W) in -1 .. 1, of the device's precision."""
     batch = torch.from_numpy(np.ascontiguousarray(np.stack(pictures))).to(device)
-    return batch.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)  # channels last already in memory
+    scaled = batch.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)  # channels last already in memory
+    return scaled.to(precision(device))
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

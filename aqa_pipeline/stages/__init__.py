@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import itertools
 import json
 import logging
 import os
@@ -120,3 +121,32 @@ def each_video(
             store.fail(video_id, stage, str(error))
         else:
             store.put(video_id, arrays, **facts)
+
+
+def each_result(
+    results: Iterable[tuple[tuple[str, str], Any]],
+    store: stores.Writer,
+    stage: str,
+    facts: Callable[[str], dict],
+    total: int | None = None,
+) -> None:
+    """Put results `((video_id, name), array or InputError)` into the store, the arrays of a video one after the other.
+
+    The counterpart of `each_video` where videos are batched with each other.
+    """
+    of_videos = itertools.groupby(results, key=lambda result: result[0][0])
+    gathered = ((video_id, [(key[1], array) for key, array in own]) for video_id, own in of_videos)
+    for video_id, named in progress(gathered, stage, total):
+        error = next((array for _, array in named if isinstance(array, InputError)), None)
+        if error is not None:
+            log.warning("%s: left out: %s", video_id, error)
+            store.fail(video_id, stage, str(error))
+        else:
+            store.put(video_id, dict(named), **facts(video_id))
+
+
+def use_threads(threads: int) -> None:
+    """Hold the libraries of this process to so many busy threads."""
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # read by torch, ONNX Runtime and BLAS when they are loaded
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)

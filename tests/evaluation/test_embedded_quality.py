@@ -57,7 +57,7 @@ def test_keypoints_lie_on_the_body(dives, boxes, name):
 def test_the_second_pass_stays_close(dives, boxes):
     clip, seen, flight = dives[0]
     truth = np.where(clip.keypoints[:, :17, 2:] > 0, clip.keypoints[:, :17, :2], np.nan)
-    errors = [pose_quality.errors(pose.build(turned=turned)(seen, boxes[0]), truth)[flight] for turned in (False, True)]
+    errors = [pose_quality.errors(pose.build(refine=refine)(seen, boxes[0]), truth)[flight] for refine in (0, 1)]
     once, twice = (np.nanmedian(error) for error in errors)
     assert once - 1 <= twice <= once + 1.5  # the shipped weights were not trained on turned crops
 

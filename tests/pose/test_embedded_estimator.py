@@ -1,17 +1,14 @@
 """The estimator: places come back in picture pixels whatever the box, and frames without a box stay empty."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
 
-from aqa_pipeline import keypoint_sets, weights
+from aqa_pipeline import weights
 from aqa_pipeline.backbones import heatmap_net
 from aqa_pipeline.errors import InputError
 from aqa_pipeline.pose import embedded
 
-COCO = keypoint_sets.get("coco_17")
 T, K, SIZE = 5, 17, 64
 
 
@@ -46,20 +43,20 @@ def bright_spots(estimator, monkeypatch):
             red = torch.nn.functional.avg_pool2d((crops[:, :1] + 1) / 2, 4)
             return red.clamp(min=1e-9).log().expand(-1, K, -1, -1), torch.full((len(crops), K), -30.0)
 
-    monkeypatch.setattr(estimator, "_network", Redness())
+    monkeypatch.setattr(estimator._look, "network", Redness())
     return estimator
 
 
 def test_shapes_missing_boxes_and_the_same_answer_twice(path, clip):
     frames, boxes = clip
     estimator = embedded.build(weights=path, batch=3)
-    found = estimator(iter(frames), boxes)
+    found = estimator(frames, boxes)
     assert estimator.keypoint_set == "coco_17"
     assert found.shape == (T, K, 3)
     assert found.dtype == np.float32
     assert np.isnan(found[2]).all()
     assert np.isfinite(np.delete(found, 2, axis=0)).all()
-    assert np.array_equal(found, estimator(iter(frames), boxes), equal_nan=True)
+    assert np.array_equal(found, estimator(frames, boxes), equal_nan=True)
 
 
 def test_batches_do_not_change_the_answer(path, clip):
@@ -69,8 +66,8 @@ def test_batches_do_not_change_the_answer(path, clip):
     assert answers[2] == pytest.approx(answers[0], abs=1e-2, nan_ok=True)
 
 
-@pytest.mark.parametrize("turned", [False, True])
-def test_a_spot_is_found_in_picture_pixels(path, monkeypatch, turned):
+@pytest.mark.parametrize(("rotations", "refine"), [(1, 0), (1, 2), (3, 0), (5, 1)])
+def test_a_spot_is_found_in_picture_pixels(path, monkeypatch, rotations, refine):
     y, x = np.mgrid[:90, :140]
     frames, spots = [], [(50, 40), (62.5, 51), (71, 33.25)]
     for sx, sy in spots:
@@ -78,7 +75,7 @@ def test_a_spot_is_found_in_picture_pixels(path, monkeypatch, turned):
         frame[..., 0] = 250 * np.exp(-((x - sx) ** 2 + (y - sy) ** 2) / (2 * 6**2))
         frames.append(frame)
     boxes = np.array([[30, 20, 80, 60, 1], [30, 20, 90, 60, 1], [40, 10, 90, 70, 1]])
-    estimator = bright_spots(embedded.build(weights=path, turned=turned), monkeypatch)
+    estimator = bright_spots(embedded.build(weights=path, rotations=rotations, refine=refine), monkeypatch)
     found = estimator(frames, boxes)
     assert found[:, 0, :2] == pytest.approx(np.array(spots), abs=0.4)
     assert (found[:, 7, 2] > 0.3).all()
@@ -94,50 +91,6 @@ def test_plain_decoding_is_coarser(path, monkeypatch):
         estimator = bright_spots(embedded.build(weights=path, dark=dark), monkeypatch)
         gaps[dark] = abs(estimator([frame], boxes)[0, 0, 0] - 61.6)
     assert gaps[True] < 0.4 < gaps[False]
-
-
-def standing(angle, confidence=1.0):
-    """A body of two hips and two shoulders whose line to the shoulders points along `angle`, (17, 3)."""
-    keypoints = np.zeros((K, 3))
-    keypoints[..., 2] = confidence
-    for name, along in [("hip", 0.0), ("shoulder", 30.0)]:
-        for side, across in [("left", 5.0), ("right", -5.0)]:
-            place = along * np.array([math.cos(angle), math.sin(angle)]) + across * np.array(
-                [-math.sin(angle), math.cos(angle)]
-            )
-            keypoints[COCO.index(f"{side}_{name}"), :2] = place
-    return keypoints
-
-
-def test_upright_angles_by_hand():
-    up, right, down = -math.pi / 2, 0.0, math.pi / 2  # y points down
-    bodies = np.stack([standing(up), standing(right), standing(down), standing(up, confidence=0.1)])
-    angles, sure = embedded.upright_angles(bodies, COCO)
-    assert np.cos(angles) == pytest.approx([1, 0, -1, 1], abs=1e-6)
-    assert np.sin(angles) == pytest.approx([0, -1, 0, 0], abs=1e-6)  # a body to the right turns counter-clockwise
-    assert sure.tolist() == [True, True, True, False]
-
-
-def test_the_second_pass_looks_at_an_upright_body(path, monkeypatch):
-    """The first pass's trunk, upside down, must be upright in the crop that the second pass sees."""
-    estimator = embedded.build(weights=path, turned=True)
-    seen = []
-    first = standing(math.pi / 2)[None] + [70, 20, 0]
-
-    def look(batch, *, angles):
-        seen.append((batch.centres, batch.sides, np.broadcast_to(angles, len(batch.numbers))))
-        return first.astype(np.float32)
-
-    monkeypatch.setattr(estimator, "_look", look)
-    estimator([np.zeros((90, 140, 3), np.uint8)], np.array([[40, 0, 100, 60, 1]]))
-    (_, _, plain), (centres, sides, turned) = seen
-    assert plain.tolist() == [0]
-    maps = embedded.crops.matrices(centres, sides, size=SIZE, angles=turned)
-    hips, shoulders = embedded.crops.apply(maps, first[:, :, :2])[0][
-        [COCO.index("left_hip"), COCO.index("left_shoulder")]
-    ]
-    assert shoulders[1] < hips[1] - 5
-    assert shoulders[0] == pytest.approx(hips[0], abs=1e-3)
 
 
 def test_weights_of_another_set_are_refused(path):

@@ -52,7 +52,7 @@ rule estimate_keypoints:
         version=stage_version("estimate_keypoints"),
     shell:
         "python -m aqa_pipeline.stages.estimate_keypoints {input.frames} {input.boxes} {output}"
-        " --estimator {params.estimator} --options {params.options:q} > {log} 2>&1"
+        " --estimator {params.estimator} --options {params.options:q} --threads {threads} > {log} 2>&1"
 
 
 # A data set that brings keypoints of its own: they stand where estimated ones would.

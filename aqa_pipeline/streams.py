@@ -1,0 +1,130 @@
+"""Clips of unequal length through one network in full batches.
+
+A clip of 90 frames would leave a batch of 64 half empty twice; here the next clip's frames fill it up. Frames are read
+and cut by `workers` threads while the network works on the batch before, or in turn where there are none.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from aqa_pipeline.errors import InputError
+
+Item = TypeVar("Item")
+Ready = TypeVar("Ready")
+
+
+@dataclass
+class _Clip:
+    """A clip on its way: results so far, and how many it will have when that is known."""
+
+    key: Hashable
+    results: list[Any] = field(default_factory=list)
+    expected: int | None = None
+    error: InputError | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return self.error is not None or len(self.results) == self.expected
+
+
+def through(
+    clips: Iterable[tuple[Hashable, Iterable[Item]]],
+    prepare: Callable[[Item], Ready],
+    work: Callable[[list[Ready]], Sequence[Any]],
+    *,
+    batch: int,
+    workers: int = 0,
+) -> Iterator[tuple[Any, list[Any] | InputError]]:
+    """Key and results of every clip, in order, each as soon as it is complete.
+
+    Parameters
+    ----------
+    clips : keys with their items, for instance frame numbers
+    prepare : makes an item ready, for instance reads a frame and cuts crops from it; called from the worker threads
+    work : results of a list of at most `batch` ready items, one each
+    workers : threads that prepare; 0 prepares in turn
+
+    An InputError of a clip's items or of `prepare` takes the place of that clip's results; the others go on.
+    """
+    underway: deque[_Clip] = deque()
+    with _preparing(prepare, workers) as submit:
+        for filled in _batches(_ahead(_submitted(clips, submit, underway), 2 * batch if workers else 0), batch):
+            ready = [(clip, item) for clip, item in (_collect(clip, item) for clip, item in filled) if clip is not None]
+            if ready:
+                for (clip, _), result in zip(ready, work([item for _, item in ready]), strict=True):
+                    clip.results.append(result)
+            while underway and underway[0].is_done:
+                yield _finished(underway.popleft())
+    while underway:
+        yield _finished(underway.popleft())
+
+
+def _finished(clip: _Clip) -> tuple[Hashable, list[Any] | InputError]:
+    return clip.key, clip.results if clip.error is None else clip.error
+
+
+class _preparing:  # noqa: N801 - used like a function
+    """A way to submit an item for preparation, in threads or, with no worker, when it is asked for."""
+
+    def __init__(self, prepare: Callable[[Item], Ready], workers: int) -> None:
+        self._prepare = prepare
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="prepare") if workers else None
+
+    def __enter__(self) -> Callable[[Item], Callable[[], Ready]]:
+        return self._submit
+
+    def _submit(self, item: Item) -> Callable[[], Ready]:
+        if self._pool is None:
+            return lambda: self._prepare(item)
+        future: Future[Ready] = self._pool.submit(self._prepare, item)
+        return future.result
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+
+def _submitted(clips, submit, underway: deque[_Clip]) -> Iterator[tuple[_Clip, Callable[[], Ready]]]:
+    """Every item of every clip, handed to preparation in order; clips join `underway` as they begin."""
+    for key, items in clips:
+        clip = _Clip(key)
+        underway.append(clip)
+        count = 0
+        try:
+            for item in items:
+                yield clip, submit(item)
+                count += 1
+        except InputError as error:
+            clip.error = error
+        clip.expected = count
+
+
+def _collect(clip: _Clip, ready: Callable[[], Ready]) -> tuple[_Clip | None, Ready | None]:
+    """The prepared item; none where its clip has failed, now or before."""
+    if clip.error is not None:
+        return None, None
+    try:
+        return clip, ready()
+    except InputError as error:
+        clip.error = error
+        return None, None
+
+
+def _ahead(items: Iterator[Item], count: int) -> Iterator[Item]:
+    """The same items, drawn `count` in advance."""
+    drawn = deque(itertools.islice(items, count))
+    for item in items:
+        drawn.append(item)
+        yield drawn.popleft()
+    yield from drawn
+
+
+def _batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
+    while filled := list(itertools.islice(items, size)):
+        yield filled
