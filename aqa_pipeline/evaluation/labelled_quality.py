@@ -11,9 +11,6 @@ Shapes: P people, N candidates of a picture, J keypoints shared, G pictures.
 
 from __future__ import annotations
 
-import contextlib
-import copy
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +18,9 @@ from typing import Any
 import numpy as np
 
 from aqa_pipeline import keypoint_sets
+from aqa_pipeline.errors import InputError
 from aqa_pipeline.evaluation import pose_quality
+from aqa_pipeline.evaluation.coco_reference import CocoReference
 from aqa_pipeline.keypoint_sets import KeypointSet
 from aqa_pipeline.labelled import Labels, Person, extent, shared
 
@@ -29,26 +28,8 @@ COLUMNS = ["stage", "name", "metric", "group", "value", "ci_low", "ci_high", "n"
 LEAST_OVERLAP = 0.1  # a box that meets the person's less than that shows somebody else
 FEW_GROUPS = 10  # fewer clips than that are too few to draw from: the interval is over pictures
 NAMED_GROUPS = 10  # no more groups than that have rows of their own
-BODY_OF_BOX = 0.53  # COCO's areas are those of the body's mask, about half its box
 TRUNK = ("right_shoulder", "left_hip")
 HEAD = ("upper_neck", "head_top")
-
-
-class Frames(Sequence):
-    """The picture of every candidate, for estimators that expect a frame a box; the last one read is kept."""
-
-    def __init__(self, paths: Sequence[Any], counts: Sequence[int], read: Callable[[Any], np.ndarray]) -> None:
-        self._owner = np.repeat(np.arange(len(paths)), counts)
-        self._paths, self._read, self._last = paths, read, (-1, np.empty(0))
-
-    def __len__(self) -> int:
-        return len(self._owner)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        owner = int(self._owner[index])  # IndexError past the end
-        if self._last[0] != owner:
-            self._last = (owner, self._read(self._paths[owner]))
-        return self._last[1]
 
 
 def candidates(labels: Labels, detector: Callable, read: Callable[[Any], np.ndarray]) -> list[np.ndarray]:
@@ -58,18 +39,32 @@ def candidates(labels: Labels, detector: Callable, read: Callable[[Any], np.ndar
 
 def given(labels: Labels) -> list[np.ndarray]:
     """The labelled boxes of everybody who has labelled keypoints, as candidates `(N, 5)`."""
-    boxes = [[_box(person) for person in picture.people if _asked(person)] for picture in labels.pictures]
+    boxes = [[person.place for person in picture.people if person.asked] for picture in labels.pictures]
     return [np.array([[*box, 1.0] for box in own if np.isfinite(box).all()]).reshape(-1, 5) for own in boxes]
 
 
 def poses(
-    labels: Labels, boxes: Sequence[np.ndarray], estimator: Callable, read: Callable[[Any], np.ndarray]
+    labels: Labels, boxes: Sequence[np.ndarray], estimator: Any, read: Callable[[Any], np.ndarray]
 ) -> list[np.ndarray]:
-    """Keypoints `(N, K, 3)` of all candidates of every picture."""
-    counts = [len(own) for own in boxes]
-    frames = Frames([picture.path for picture in labels.pictures], counts, read)
-    found = np.asarray(estimator(frames, np.concatenate(boxes))) if sum(counts) else np.empty((0, 1, 3))
-    return np.split(found, np.cumsum(counts)[:-1])
+    """Keypoints `(N, K, 3)` of all candidates of every picture; `estimator` as `pose.<name>.build` gives it.
+
+    Every candidate is a clip of one frame: pictures do not follow each other, and what smooths over time must not.
+    """
+    found: list[list[np.ndarray]] = [[] for _ in boxes]
+    for (picture, _), keypoints in estimator.many(_clips(labels, boxes, read)):
+        if isinstance(keypoints, InputError):
+            raise keypoints
+        found[picture].append(keypoints[0])
+    shape = (0, len(keypoint_sets.get(estimator.keypoint_set)), 3)
+    return [np.array(own) if own else np.empty(shape) for own in found]
+
+
+def _clips(
+    labels: Labels, boxes: Sequence[np.ndarray], read: Callable[[Any], np.ndarray]
+) -> Iterator[tuple[tuple[int, int], list[np.ndarray], np.ndarray]]:
+    for i, (picture, own) in enumerate(zip(labels.pictures, boxes, strict=True)):
+        frame = read(picture.path) if len(own) else None
+        yield from (((i, n), [frame], box[None]) for n, box in enumerate(own))
 
 
 @dataclass(frozen=True)
@@ -132,7 +127,7 @@ def pose_rows(
     """`COLUMNS` for the poses `(N, K, 3)` of all candidates: PCK, PCKh, OKS, and COCO's AP and AR."""
     own_set, found_set = keypoint_sets.get(labels.keypoint_set), keypoint_sets.get(keypoint_set)
     of, to = shared(own_set, found_set)
-    keypoints = [found[:, to] if len(found) else np.empty((0, len(to), 3)) for found in keypoints]
+    keypoints = [found[:, to] for found in keypoints]
     measured = [
         _measure(picture.people, own, found, of, own_set)
         for picture, own, found in zip(labels.pictures, boxes, keypoints, strict=True)
@@ -157,7 +152,7 @@ def picture_groups(labels: Labels) -> dict[str, np.ndarray]:
 
 
 def _shows_inverted(people: Sequence[Person], keypoint_set: str) -> bool:
-    asked = [_truth(person) for person in people if _asked(person)]
+    asked = [_truth(person) for person in people if person.asked]
     names = keypoint_sets.get(keypoint_set).names
     return bool(asked) and bool(pose_quality.upside_down(np.array(asked), names).any())
 
@@ -173,39 +168,36 @@ def _measure(
     people: Sequence[Person], boxes: np.ndarray, keypoints: np.ndarray, columns: list[int], points: KeypointSet
 ) -> dict[str, np.ndarray]:
     """Numerator and denominator `(2,)` of every measure in one picture."""
-    asked = [person for person in people if _asked(person) and person.labelled[columns].any()]
-    matched, _ = _matched(np.array([_box(person) for person in asked]).reshape(-1, 4), boxes)
+    asked = [person for person in people if person.asked and person.labelled[columns].any()]
+    matched, _ = _matched(np.array([person.place for person in asked]).reshape(-1, 4), boxes)
     found = np.full((len(asked), len(columns), 3), np.nan)
     found[matched >= 0] = keypoints[matched[matched >= 0]]
     posed = np.isfinite(found[..., 0]).any(axis=1)
     truth = np.array([_truth(person) for person in asked]).reshape(-1, len(points), 2)
     gaps = pose_quality.errors(found, truth[:, columns])
-    likeness = pose_quality.oks(gaps, np.array([_area(person) for person in asked]), sigmas_of(points)[columns])
-    sums = {
-        "people_with_pose": _ratio(posed),
-        "pictures_with_pose": np.array([posed.any(), len(asked) > 0], float),
-        **_keypoint_sums(gaps, likeness, asked, truth, points, ""),
-        **_keypoint_sums(gaps[posed], likeness[posed], [p for p, ok in zip(asked, posed, strict=True) if ok],
-                         truth[posed], points, "_found"),
-    }  # fmt: skip
+    likeness = pose_quality.oks(gaps, np.array([person.body_area for person in asked]), sigmas_of(points)[columns])
+    limits = _limits(asked, truth, points)
+    sums = {"people_with_pose": _ratio(posed), "pictures_with_pose": np.array([posed.any(), len(asked) > 0], float)}
+    for end, rows in (("", np.ones(len(asked), bool)), ("_found", posed)):
+        sums |= {f"{name}{end}": _right(gaps[rows], limit[rows]) for name, limit in limits.items()}
+        sums[f"oks{end}"] = _ratio(likeness[rows & np.isfinite(likeness)])
     return sums
 
 
-def _keypoint_sums(
-    gaps: np.ndarray, likeness: np.ndarray, people: Sequence[Person], truth: np.ndarray, points: KeypointSet, end: str
-) -> dict[str, np.ndarray]:
+def _limits(people: Sequence[Person], truth: np.ndarray, points: KeypointSet) -> dict[str, np.ndarray]:
+    """How far off a keypoint of each person `(P,)` may lie, by the name of the measure; NaN: it is not asked for."""
     sizes = np.array([_longer_side(person) for person in people])
-    sums = {f"pck_{round(100 * t):02d}{end}": _right(gaps, t * sizes) for t in sorted(pose_quality.PCK_THRESHOLDS)}
-    sums[f"pck_torso_50{end}"] = _right(gaps, 0.5 * _distance(truth, points, TRUNK))
+    limits = {f"pck_{round(100 * t):02d}": t * sizes for t in sorted(pose_quality.PCK_THRESHOLDS)}
+    limits["pck_torso_50"] = 0.5 * _distance(truth, points, TRUNK)
     if set(HEAD) <= set(points.names):  # Andriluka et al.: half the length of the head's segment
-        sums[f"pckh_50{end}"] = _right(gaps, 0.5 * _distance(truth, points, HEAD))
-    return {**sums, f"oks{end}": _ratio(likeness[np.isfinite(likeness)])}
+        limits["pckh_50"] = 0.5 * _distance(truth, points, HEAD)
+    return limits
 
 
 def _right(gaps: np.ndarray, limits: np.ndarray) -> np.ndarray:
     """How many keypoints `(P, J)` lie within the person's limit `(P,)`, and how many were asked for."""
-    asked = np.isfinite(limits)[:, None] & ~np.isnan(gaps) if len(gaps) else np.zeros(gaps.shape, bool)
-    return np.array([((gaps < limits[:, None]) & asked).sum() if len(gaps) else 0, asked.sum()], float)
+    asked = np.isfinite(limits)[:, None] & ~np.isnan(gaps)
+    return np.array([((gaps < limits[:, None]) & asked).sum(), asked.sum()], float)
 
 
 def _distance(truth: np.ndarray, points: KeypointSet, ends: tuple[str, str]) -> np.ndarray:
@@ -238,22 +230,10 @@ def _matched(truth: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return matched, overlap
 
 
-def _asked(person: Person) -> bool:
-    return not person.crowd and bool(person.labelled.any())
-
-
 def _boxed(people: Sequence[Person]) -> np.ndarray:
     """Boxes (P, 4) of everybody who is no crowd and has one."""
-    boxes = np.array([_box(person) for person in people if not person.crowd]).reshape(-1, 4)
+    boxes = np.array([person.place for person in people if not person.crowd]).reshape(-1, 4)
     return boxes[np.isfinite(boxes).all(axis=1)]
-
-
-def _box(person: Person) -> np.ndarray:
-    """The labelled box (4,), else the extent of the keypoints, else NaN."""
-    if person.box is not None:
-        return person.box[:4]
-    around = extent(person.keypoints)
-    return np.full(4, np.nan) if around is None else around
 
 
 def _truth(person: Person) -> np.ndarray:
@@ -265,14 +245,6 @@ def _longer_side(person: Person) -> float:
     """Of the box around the labelled keypoints; NaN where they span none."""
     around = extent(person.keypoints)
     return float("nan") if around is None else float((around[2:] - around[:2]).max())
-
-
-def _area(person: Person) -> float:
-    """The labelled area, else a body's share of the box around the keypoints."""
-    if person.area is not None:
-        return person.area
-    around = extent(person.keypoints)
-    return 0.0 if around is None else BODY_OF_BOX * float(np.prod(around[2:] - around[:2]))
 
 
 def _ratio_rows(
@@ -311,91 +283,3 @@ def _row(metric: str, group: str, value: float, draws: np.ndarray, n: int, resam
     low, high = np.percentile(draws, [2.5, 97.5]) if len(draws) else (np.nan, np.nan)
     interval = dict(ci_low=float(low), ci_high=float(high), resampled=resampling.over)
     return dict(metric=metric, group=group, value=float(value), n=n, **interval)
-
-
-class CocoReference:
-    """COCO's evaluation of poses by pycocotools, for any choice of pictures.
-
-    A pose's score is its box's confidence times its mean keypoint confidence, as top-down systems are scored
-    (Xiao, Wu, Wei, ECCV 2018).
-    """
-
-    def __init__(
-        self,
-        labels: Labels,
-        boxes: Sequence[np.ndarray],
-        keypoints: Sequence[np.ndarray],
-        columns: list[int],
-        sigmas: np.ndarray,
-    ) -> None:
-        from pycocotools.cocoeval import COCOeval
-
-        people = [[_as_truth(person, columns) for person in picture.people] for picture in labels.pictures]
-        found = [
-            [_as_found(box, pose) for box, pose in zip(own, posed, strict=True) if np.isfinite(pose).all()]
-            for own, posed in zip(boxes, keypoints, strict=True)
-        ]
-        self.asked = np.array(
-            [sum(not person["iscrowd"] and person["num_keypoints"] > 0 for person in own) for own in people]
-        )
-        with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints as it goes
-            self._coco = COCOeval(_coco(people), _coco(found), "keypoints")
-            self._coco.params.kpt_oks_sigmas = np.asarray(sigmas)
-            self._coco.evaluate()
-
-    def likenesses(self, picture: int) -> np.ndarray:
-        """OKS of the poses of a picture, best first, with its people, `(N, P)`."""
-        return np.asarray(self._coco.ious[picture, 1])
-
-    def measures(self, pictures: np.ndarray) -> dict[str, float]:
-        """AP and AR of the pictures with these numbers, which may come several times; none where nobody is asked for."""
-        some = copy.copy(self._coco)
-        some.params = copy.copy(self._coco.params)
-        per_area = len(self._coco.params.imgIds)
-        some.params.imgIds = list(range(len(pictures)))
-        some._paramsEval = some.params
-        some.evalImgs = [self._coco.evalImgs[area * per_area + i] for area in range(3) for i in pictures]
-        with contextlib.redirect_stdout(io.StringIO()):
-            some.accumulate()
-        precision, recall = some.eval["precision"], some.eval["recall"]  # (T, R, 1, areas, 1), (T, 1, areas, 1)
-        at = {0.5: "ap_50", 0.75: "ap_75"}
-        named = {"ap": precision[..., 0, 0], "ar": recall[..., 0, 0]}
-        named |= {at[t]: precision[i, ..., 0, 0] for i, t in enumerate(some.params.iouThrs.round(2)) if t in at}
-        named |= {"ap_medium": precision[..., 1, 0], "ap_large": precision[..., 2, 0]}
-        return {name: float(values.mean()) for name, values in named.items() if values.min() >= 0}
-
-
-def _as_truth(person: Person, columns: list[int]) -> dict[str, Any]:
-    asked = person.keypoints[columns]
-    x1, y1, x2, y2 = np.nan_to_num(_box(person))
-    return dict(
-        keypoints=asked.ravel().tolist(),
-        num_keypoints=int((asked[:, 2] > 0).sum()),
-        area=_area(person),
-        iscrowd=int(person.crowd),
-        bbox=[x1, y1, x2 - x1, y2 - y1],
-    )
-
-
-def _as_found(box: np.ndarray, pose: np.ndarray) -> dict[str, Any]:
-    width, height = np.ptp(pose[:, 0]), np.ptp(pose[:, 1])
-    x, y = pose[:, :2].min(axis=0)
-    score = float(box[4] * pose[:, 2].mean())
-    return dict(
-        keypoints=pose.ravel().tolist(), score=score, area=float(width * height), bbox=[x, y, width, height], iscrowd=0
-    )
-
-
-def _coco(entries: Sequence[Sequence[dict[str, Any]]]) -> Any:
-    """A COCO index over the entries of every picture; people and poses count from 1."""
-    from pycocotools.coco import COCO
-
-    numbered = [dict(entry, image_id=i) for i, own in enumerate(entries) for entry in own]
-    index = COCO()
-    index.dataset = dict(
-        images=[dict(id=i) for i in range(len(entries))],
-        categories=[dict(id=1)],
-        annotations=[dict(entry, id=i, category_id=1) for i, entry in enumerate(numbered, start=1)],
-    )
-    index.createIndex()
-    return index

@@ -14,6 +14,8 @@ import numpy as np
 from aqa_pipeline import keypoint_sets
 from aqa_pipeline.keypoint_sets import KeypointSet
 
+BODY_OF_BOX = 0.53  # COCO's areas are those of the body's mask, about half its box
+
 
 @dataclass(frozen=True)
 class Person:
@@ -28,6 +30,25 @@ class Person:
     def labelled(self) -> np.ndarray:
         """Which keypoints have a label (K,)."""
         return self.keypoints[:, 2] > 0
+
+    @property
+    def asked(self) -> bool:
+        """Whether the keypoints of this person are asked for."""
+        return not self.crowd and bool(self.labelled.any())
+
+    @property
+    def place(self) -> np.ndarray:
+        """The box (4,), else the extent of the labelled keypoints, else NaN."""
+        around = extent(self.keypoints) if self.box is None else self.box[:4]
+        return np.full(4, np.nan) if around is None else around
+
+    @property
+    def body_area(self) -> float:
+        """The labelled area, else a body's share of the box around the keypoints."""
+        around = extent(self.keypoints)
+        if self.area is not None or around is None:
+            return self.area or 0.0
+        return BODY_OF_BOX * float(np.prod(around[2:] - around[:2]))
 
 
 @dataclass(frozen=True)
