@@ -38,6 +38,33 @@ class Availability:
         """
         return self.missing(dataset) is None or self.is_required(dataset)
 
+    def absent_labels(self) -> dict[str, Path]:
+        """Labelled sets that are not at hand, each with the first path that is missing."""
+        paths = {name: (Path(block.annotations), Path(block.images)) for name, block in self._settings.labelled.items()}
+        missing = {name: next((path for path in own if not path.exists()), None) for name, own in paths.items()}
+        return {name: path for name, path in missing.items() if path is not None}
+
+    def can_be_tuned(self, name: str) -> bool:
+        """Whether everything a block of `fine_tune` is trained on is at hand, and the weights it begins with."""
+        block, absent = self._settings.fine_tune[name], self.absent_labels()
+        return not any(labels in absent for labels in block.labelled) and self._at_hand(block.start)
+
+    def _at_hand(self, weights: str) -> bool:
+        """Whether weights are there or will be made; a name without a suffix is one of the registry."""
+        tuned = self._settings.tuned_weights().get(weights)
+        return not Path(weights).suffix or Path(weights).is_file() or (tuned is not None and self.can_be_tuned(tuned))
+
+    def measured_labels(self) -> list[str]:
+        """Labelled sets that are at hand and have something to measure that is at hand too."""
+        blocks = {n: block for n, block in self._settings.labelled.items() if n not in self.absent_labels()}
+        return [name for name, block in blocks.items() if block.detection or self.poses_measured(name)]
+
+    def poses_measured(self, name: str) -> list[str]:
+        """Pairs detector.estimator of a labelled set whose weights are at hand."""
+        pairs = self._settings.labelled[name].pose
+        named = {pair: self._settings.pose[pair.partition(".")[2]].options.get("weights") or "" for pair in pairs}
+        return [pair for pair, weights in named.items() if self._at_hand(str(weights))]
+
     def can_be_parted(self, dataset: str, protocol: str) -> bool:
         """Whether a data set is at hand, and with it those whose test clips a protocol keeps out of its training."""
         others = self._settings.datasets[dataset].protocols[protocol].excluding
@@ -68,7 +95,7 @@ class Availability:
         features = self._settings.variant(row).features
         if features is not None and not self._holds(dataset, self._kind_needed(features)):
             return "data_absent"
-        return "weights_absent" if any(not Path(path).is_file() for path in self._weights(row)) else "ok"
+        return "ok" if all(map(self._at_hand, self._weights(row))) else "weights_absent"
 
     def _holds(self, dataset: str, kind: str) -> bool:
         """Whether the copy at hand has any files of a kind."""
@@ -84,7 +111,7 @@ class Availability:
         return KIND_OF_SOURCE["frames" if estimated else source]
 
     def _weights(self, row: str) -> list[str]:
-        """Files of weights that the blocks of a row name; a name without a suffix is one of the registry."""
+        """Weights that the blocks of a row name."""
         settings, variant = self._settings, self._settings.variant(row)
         blocks = [variant]
         if variant.features:
@@ -92,8 +119,7 @@ class Availability:
             blocks.append(of_features)
             blocks += [settings.detection[of_features.detector]] if of_features.detector else []
             blocks += [settings.pose[of_features.estimator]] if of_features.estimator else []
-        named = [str(block.options["weights"]) for block in blocks if block.options.get("weights")]
-        return [name for name in named if Path(name).suffix]
+        return [str(block.options["weights"]) for block in blocks if block.options.get("weights")]
 
     def _options(self, dataset: str) -> dict:
         return self._settings.datasets[dataset].options

@@ -6,12 +6,14 @@ A mistake is an InputError that names the file and the record.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from aqa_pipeline import keypoint_sets
+from aqa_pipeline.errors import InputError, nearest
 from aqa_pipeline.keypoint_sets import KeypointSet
 
 BODY_OF_BOX = 0.53  # COCO's areas are those of the body's mask, about half its box
@@ -73,9 +75,33 @@ class Labels:
         """Names of the groups, each once, in order."""
         return list(dict.fromkeys(picture.group for picture in self.pictures))
 
-    def of_groups(self, names: list[str]) -> Labels:
+    def of_groups(self, names: Sequence[str]) -> Labels:
         """Only the pictures of these groups."""
         return Labels(self.keypoint_set, tuple(p for p in self.pictures if p.group in set(names)))
+
+
+def parted(
+    sets: Sequence[Labels], *, groups: Sequence[str] = (), share: float = 0.2, seed: int = 0
+) -> tuple[list[Labels], list[Labels]]:
+    """Each set without and with only the pictures to keep out: the named `groups`, else a share of each set's groups.
+
+    Of a set with a single group nothing is drawn. A group that no set has is an InputError.
+    """
+    known = [group for labels in sets for group in labels.groups]
+    for group in groups:
+        if group not in known:
+            raise InputError(f"validation: no group '{group}' in the labelled sets, {nearest(group, known)}")
+    rng = np.random.default_rng(seed)
+    chosen = [set(groups) or _drawn(labels.groups, share, rng) for labels in sets]
+    both = list(zip(sets, chosen, strict=True))
+    inside = [labels.of_groups([g for g in labels.groups if g not in own]) for labels, own in both]
+    return inside, [labels.of_groups([g for g in labels.groups if g in own]) for labels, own in both]
+
+
+def _drawn(groups: list[str], share: float, rng: np.random.Generator) -> set[str]:
+    if not share or len(groups) < 2:
+        return set()
+    return set(rng.permutation(groups)[: max(1, round(share * len(groups)))].tolist())
 
 
 def shared(one: KeypointSet, other: KeypointSet) -> tuple[list[int], list[int]]:

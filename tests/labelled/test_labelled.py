@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from aqa_pipeline import frames, keypoint_sets, plugins
 from aqa_pipeline.errors import InputError
-from aqa_pipeline.labelled import Labels, extent, in_set, shared
+from aqa_pipeline.labelled import Labels, Picture, extent, in_set, parted, shared
 
 COCO = keypoint_sets.get("coco_17")
 MPII = keypoint_sets.get("mpii_16")
@@ -101,6 +102,23 @@ def test_points_of_the_same_name_in_two_sets():
     moved = in_set(points, "mpii_16", "coco_17")
     assert moved[COCO.index("left_wrist")].tolist() == [45, 46, 47]
     assert moved[COCO.index("nose")].tolist() == [0, 0, 0]
+
+
+def test_clips_are_never_parted():
+    sets = [
+        Labels("mpii_16", tuple(Picture(Path(f"{i}"), f"{i}", groups[i % len(groups)], ()) for i in range(20)))
+        for groups in ("abcde", "f", "gh")
+    ]
+    inside, out = parted(sets, share=0.4, seed=3)
+    assert [len(labels.groups) for labels in out] == [2, 0, 1]
+    for whole, one, other in zip(sets, inside, out, strict=True):
+        assert not set(one.groups) & set(other.groups)
+        assert sorted(one.pictures + other.pictures, key=str) == sorted(whole.pictures, key=str)
+    assert parted(sets, share=0.4, seed=3)[1] == out
+    inside, out = parted(sets, groups=["b", "f"])
+    assert [labels.groups for labels in inside] == [list("acde"), [], list("gh")]
+    with pytest.raises(InputError, match="validation: no group 'x'"):
+        parted(sets, groups=["x"])
 
 
 @pytest.mark.parametrize(
