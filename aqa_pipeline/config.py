@@ -158,6 +158,7 @@ class Labelled(OptionsBlock):
     form: str = Field(description="how they are labelled: a file of `labelled/`")
     annotations: str = Field(description="file of the labels")
     images: str = Field(description="folder of the pictures")
+    groups: list[str] = Field([], description="only these groups (clips) of it; by default all")
     detection: list[str] = Field([], description="detectors that are measured")
     pose: list[str] = Field([], description="detector.estimator; the detector `given` stands for the labelled boxes")
 
@@ -237,10 +238,10 @@ class Config(Strict):
                 _expect(detector, self.detection, f"quality.{name}.detection")
             for pair in [*block.pose, *([block.faults] if block.faults else [])]:
                 self._check_keypoints(pair, f"quality.{name}")
-        for name, block in self.labelled.items():
-            self._check_labelled(f"labelled.{name}", block)
         for name, block in self.fine_tune.items():
             self._check_fine_tune(f"fine_tune.{name}", name, block)
+        for name, block in self.labelled.items():
+            self._check_labelled(f"labelled.{name}", block)
         for name, block in self.audit.items():
             self._check_audit(name, block)
         return self
@@ -253,6 +254,30 @@ class Config(Strict):
             detector, _, estimator = pair.partition(".")
             _expect(detector, [*self.detection, "given"], f"{where}.pose")
             _expect(estimator, self.pose, f"{where}.pose")
+            for trained_on in self._trained_on(estimator):
+                if _overlap(block, self.labelled[trained_on]):
+                    raise InputError(
+                        f"{where}.pose: {estimator} was trained on pictures of it, by labelled.{trained_on}"
+                    )
+
+    def _check_start(self, where: str, name: str) -> None:
+        """Weights that are fine-tuned from fine-tuned ones must come from shipped or given ones in the end."""
+        tuned, passed = self.tuned_weights(), [name]
+        while (start := self.fine_tune[passed[-1]].start) in tuned:
+            if tuned[start] in passed:
+                raise InputError(
+                    f"{where}.start: {' goes on from '.join([*passed, tuned[start]])}, which has no beginning"
+                )
+            passed.append(tuned[start])
+
+    def _trained_on(self, estimator: str) -> list[str]:
+        """Labelled sets that the weights of an estimator are fine-tuned on, those included that these go on from."""
+        tuned, found = self.tuned_weights(), []
+        weights = str(self.pose[estimator].options.get("weights"))
+        while weights in tuned:
+            block = self.fine_tune[tuned[weights]]
+            found, weights = [*found, *block.labelled], block.start
+        return found
 
     def _check_fine_tune(self, where: str, name: str, block: FineTune) -> None:
         if name == "athlete_detector" or name.startswith("estimator_"):
@@ -260,6 +285,7 @@ class Config(Strict):
         for labels in block.labelled:
             _expect(labels, self.labelled, f"{where}.labelled")
         keypoint_sets.get(block.keypoint_set)
+        self._check_start(where, name)
         known = {*plugins.options("training", "embedded", "train_estimator"), *_SCHEDULE} - _OF_EVERY_FINE_TUNING
         for option in block.options:
             _expect(option, known, f"{where}.options")
@@ -354,6 +380,12 @@ def _plugin(room: str, where: str, name: str, options: dict, functions: str | tu
     known = plugins.options(room, name, *functions)
     for option in options:
         _expect(option, known, where)
+
+
+def _overlap(one: Labelled, other: Labelled) -> bool:
+    """Whether two blocks may hold the same pictures: those of one file, unless their groups are others."""
+    parted = one.groups and other.groups and not set(one.groups) & set(other.groups)
+    return one.annotations == other.annotations and not parted
 
 
 def _expect(name: str, known: Any, where: str) -> None:

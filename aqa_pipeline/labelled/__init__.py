@@ -6,13 +6,14 @@ A mistake is an InputError that names the file and the record.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from aqa_pipeline import keypoint_sets
+from aqa_pipeline import keypoint_sets, plugins
 from aqa_pipeline.errors import InputError, nearest
 from aqa_pipeline.keypoint_sets import KeypointSet
 
@@ -78,6 +79,19 @@ class Labels:
     def of_groups(self, names: Sequence[str]) -> Labels:
         """Only the pictures of these groups."""
         return Labels(self.keypoint_set, tuple(p for p in self.pictures if p.group in set(names)))
+
+
+def load(block: Mapping[str, Any]) -> Labels:
+    """What a block of the configuration names: form, annotations, images, options of its reading, and groups or none.
+
+    Of all groups where none is named; one that is not there is an InputError.
+    """
+    read = plugins.load("labelled", block["form"]).read
+    labels = read(Path(block["annotations"]), Path(block["images"]), **block["options"])
+    for group in block["groups"]:
+        if group not in labels.groups:
+            raise InputError(f"{block['annotations']}: no group '{group}', {nearest(group, labels.groups)}")
+    return labels.of_groups(block["groups"]) if block["groups"] else labels
 
 
 def parted(

@@ -29,20 +29,16 @@ def fine_tune_estimator(
 ) -> None:
     """Write safetensors to OUT, and beside it the losses and what START and OUT are worth on what was kept out.
 
-    `labelled`: blocks by name, each with form, annotations, images and options of its reading. Groups (clips) named in
-    `validation` are kept out, or else a share of the groups of every set, drawn by `seed`. Nothing is chosen by them.
-    `options` are those of training.embedded.train_estimator and of its schedule.
+    `labelled`: blocks by name, each as `measure_labelled` reads one. Groups (clips) named in `validation` are kept out,
+    or else a share of the groups of every set, drawn by `seed`; nothing is chosen by them. `options` are those of
+    training.embedded.train_estimator and of its schedule.
     """
-    from aqa_pipeline.labelled import parted
+    from aqa_pipeline import labelled as room
     from aqa_pipeline.training import embedded
 
-    sets = [
-        plugins.load("labelled", block["form"]).read(
-            Path(block["annotations"]), Path(block["images"]), **block["options"]
-        )
-        for block in labelled.values()
-    ]
-    training, kept_out = parted(sets, groups=validation, share=validation_share, seed=seed)
+    training, kept_out = room.parted(
+        [*map(room.load, labelled.values())], groups=validation, share=validation_share, seed=seed
+    )
     log.info("kept out: %s", ", ".join(group for labels in kept_out for group in labels.groups) or "nothing")
     trained = embedded.from_labels(
         training,

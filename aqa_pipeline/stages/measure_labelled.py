@@ -14,12 +14,9 @@ log = logging.getLogger("aqa_pipeline")
 
 
 def measure_labelled(
-    annotations: Path,
-    images: Path,
     out: Path,
     *,
-    form: str,
-    options: Options = {},
+    labelled: Options,
     detectors: Options = {},
     estimators: Options = {},
     detection: list[str] = [],
@@ -28,18 +25,19 @@ def measure_labelled(
     seed: int = 0,
     device: str = "auto",
 ) -> None:
-    """Write recall, PCK, OKS and COCO's AP on the pictures of ANNOTATIONS, in the folder IMAGES, to OUT, a CSV.
+    """Write recall, PCK, OKS and COCO's AP on labelled pictures to OUT, a CSV.
 
-    `options` are those of labelled.<form>.read. `detectors` and `estimators` are blocks by name, each with its plugin
-    (`use`) and its `options`; `detection` names detectors, and `pose` pairs detector.estimator, where the detector
-    `given` stands for the labelled boxes.
+    `labelled`: form, annotations, images, options of the reading, and groups (none: all). `detectors` and `estimators`
+    are blocks by name, each with its plugin (`use`) and its `options`; `detection` names detectors, and `pose` pairs
+    detector.estimator, where the detector `given` stands for the labelled boxes.
     """
     import pandas as pd
 
     from aqa_pipeline import frames, stores
+    from aqa_pipeline import labelled as room
     from aqa_pipeline.evaluation import labelled_quality as quality
 
-    labels = plugins.load("labelled", form).read(annotations, images, **options)
+    labels = room.load(labelled)
     resampling = quality.Resampling.of(labels, n_draws=bootstrap, seed=seed)
     boxes, rows = {"given": quality.given(labels)}, []
     for name in dict.fromkeys([*detection, *(pair.partition(".")[0] for pair in pose)]):

@@ -49,17 +49,19 @@ def add(coco, mpii, name, clip, box, keypoints):
     mpii.append(dict(image=name, clip=clip, center=centre, scale=scale, **seen))
 
 
+def block(folder, form, groups=(), **options):
+    """A labelled set as the rules hand it over."""
+    return dict(form=form, annotations=str(folder / f"{form}.json"), images=str(folder), options=options, groups=groups)
+
+
 def table(path):
     return pd.read_csv(path).set_index(["name", "metric", "group"])
 
 
 def test_the_shipped_networks_on_labelled_dives(folder, tmp_path):
     measure_labelled(
-        folder / "coco.json",
-        folder,
         tmp_path / "q.csv",
-        form="coco",
-        options={"group": "clip"},
+        labelled=block(folder, "coco", group="clip"),
         detectors=EMBEDDED,
         estimators=EMBEDDED,
         detection=["embedded"],
@@ -80,11 +82,10 @@ def test_the_shipped_networks_on_labelled_dives(folder, tmp_path):
 
 def test_fine_tuning_makes_weights_that_the_estimator_takes(folder, tmp_path):
     outs = [tmp_path / "one.safetensors", tmp_path / "two.safetensors"]
-    block = dict(form="mpii", annotations=str(folder / "mpii.json"), images=str(folder), options={})
     for out in outs:
         fine_tune_estimator(
             out,
-            labelled={"dives": block},
+            labelled={"dives": block(folder, "mpii")},
             keypoint_set="mpii_16",
             validation=["dive2"],
             steps=2,
@@ -100,21 +101,24 @@ def test_fine_tuning_makes_weights_that_the_estimator_takes(folder, tmp_path):
     assert validation.loc[("dives.start", "pck_20", "all"), "value"] > 0.8
     assert validation.loc[("dives.fine_tuned", "people_with_pose", "all"), "n"] == 6
     measure_labelled(
-        folder / "mpii.json",
-        folder,
         tmp_path / "q.csv",
-        form="mpii",
+        labelled=block(folder, "mpii", groups=["dive2"]),
         estimators={"tuned": {"use": "embedded", "options": {"weights": str(outs[0]), "keypoint_set": "mpii_16"}}},
         pose=["given.tuned"],
         bootstrap=5,
         device="cpu",
     )
+    row = table(tmp_path / "q.csv").loc[("given.tuned", "people_with_pose", "all")]
+    assert (row.value, row.n) == (1, 6)
     assert table(tmp_path / "q.csv").loc[("given.tuned", "pck_20", "all"), "value"] > 0.5
     assert len(keypoint_sets.get(facts["keypoint_set"])) == facts["options"]["n_keypoints"] == 16
 
 
 def test_a_group_that_is_not_there_is_named_and_nothing_written(folder, tmp_path):
-    block = dict(form="mpii", annotations=str(folder / "mpii.json"), images=str(folder), options={})
     with pytest.raises(InputError, match="validation: no group 'dive7' in the labelled sets, did you mean 'dive"):
-        fine_tune_estimator(tmp_path / "x.safetensors", labelled={"dives": block}, validation=["dive7"], steps=1)
+        fine_tune_estimator(
+            tmp_path / "x.safetensors", labelled={"dives": block(folder, "mpii")}, validation=["dive7"], steps=1
+        )
+    with pytest.raises(InputError, match=r"mpii\.json: no group 'dive', did you mean 'dive"):
+        measure_labelled(tmp_path / "x.csv", labelled=block(folder, "mpii", groups=["dive"]))
     assert not list(tmp_path.iterdir())

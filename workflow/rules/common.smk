@@ -276,7 +276,7 @@ def say_what_is_absent():
 def labelled_block(name):
     """A labelled set as the stages read it."""
     block = SETTINGS.labelled[name]
-    return dict(form=block.form, annotations=block.annotations, images=block.images, options=block.options)
+    return {key: getattr(block, key) for key in ("form", "annotations", "images", "options", "groups")}
 
 
 def labelled_files():

@@ -21,9 +21,7 @@ rule measure_labelled:
         runtime=120,
         gpu=GPU,
     params:
-        images=lambda wildcards: SETTINGS.labelled[wildcards.labels].images,
-        form=lambda wildcards: SETTINGS.labelled[wildcards.labels].form,
-        options=lambda wildcards: as_json(SETTINGS.labelled[wildcards.labels].options),
+        labelled=lambda wildcards: as_json(labelled_block(wildcards.labels)),
         detectors=lambda wildcards: built_blocks("detection", detectors_measured(wildcards.labels)),
         estimators=lambda wildcards: built_blocks("pose", estimators_measured(wildcards.labels)),
         measured=lambda wildcards: measured_options(wildcards.labels),
@@ -31,8 +29,8 @@ rule measure_labelled:
         seed=SETTINGS.seed,
         version=stage_version("measure_labelled"),
     shell:
-        "python -m aqa_pipeline.stages.measure_labelled {input.annotations} {params.images} {output}"
-        " --form {params.form} --options {params.options:q} --detectors {params.detectors:q}"
+        "python -m aqa_pipeline.stages.measure_labelled {output}"
+        " --labelled {params.labelled:q} --detectors {params.detectors:q}"
         " --estimators {params.estimators:q} {params.measured}"
         " --bootstrap {params.bootstrap} --seed {params.seed} > {log} 2>&1"
 
