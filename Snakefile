@@ -18,6 +18,7 @@ include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/pictures.smk"
 include: "workflow/rules/weights.smk"
+include: "workflow/rules/labelled.smk"
 include: "workflow/rules/audit.smk"
 
 
@@ -27,6 +28,7 @@ say_what_is_absent()
 localrules:
     all,
     embedded_weights,
+    labelled_quality,
 
 
 rule all:

@@ -11,14 +11,8 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-            features = settings.features[variant.features]
-            needed |= weights_of("features", features.use or variant.features, features.options)
-            if (name := features.detector) is not None:
-                needed |= weights_of("detection", settings.detection[name].use or name, settings.detection[name].options)
-            for name in settings.chain(features.estimator) if features.estimator else []:
-                if name != GIVEN:
-                    needed |= weights_of("pose", settings.pose[name].use or name, settings.pose[name].options)
-        return needed
+from aqa_pipeline import plugins, weights
+from aqa_pipeline.config import GIVEN, Config
 
 # What a feature set is made from -> the kind of files that a data set must hold for it.
 KIND_OF_SOURCE = {"frames": "videos", "keypoints": "keypoints", "files": "features"}
@@ -44,6 +38,32 @@ class Availability:
         One's own list counts as present: that it is not there is a mistake, which the run will name.
         """
         return self.missing(dataset) is None or self.is_required(dataset)
+
+    def absent_labels(self) -> dict[str, Path]:
+        """Labelled sets that are not at hand, each with the first path that is missing."""
+        paths = {name: (Path(block.annotations), Path(block.images)) for name, block in self._settings.labelled.items()}
+        missing = {name: next((path for path in own if not path.exists()), None) for name, own in paths.items()}
+        return {name: path for name, path in missing.items() if path is not None}
+
+    def can_be_tuned(self, name: str) -> bool:
+        """Whether everything a block of `fine_tune` is trained on is at hand, and the weights it begins with."""
+        block, absent = self._settings.fine_tune[name], self.absent_labels()
+        return not any(labels in absent for labels in block.labelled) and self._at_hand(block.start)
+
+    def _at_hand(self, name: str) -> bool:
+        """Whether weights are there, by path or by registered name, or will be made."""
+        tuned = self._settings.tuned_weights().get(name)
+        return weights.is_present(name) or (tuned is not None and self.can_be_tuned(tuned))
+
+    def measured_labels(self) -> list[str]:
+        """Labelled sets that are at hand and have something to measure that is at hand too."""
+        blocks = {n: block for n, block in self._settings.labelled.items() if n not in self.absent_labels()}
+        return [name for name, block in blocks.items() if block.detection or self.poses_measured(name)]
+
+    def poses_measured(self, name: str) -> list[str]:
+        """Pairs detector.estimator of a labelled set whose weights are at hand."""
+        pairs = {pair: pair.split(".") for pair in self._settings.labelled[name].pose}
+        return [pair for pair, blocks in pairs.items() if all(map(self._at_hand, self._weights_of_pair(*blocks)))]
 
     def can_be_parted(self, dataset: str, protocol: str) -> bool:
         """Whether a data set is at hand, and with it those whose test clips a protocol keeps out of its training."""
@@ -75,7 +95,7 @@ class Availability:
         features = self._settings.variant(row).features
         if features is not None and not self._holds(dataset, self._kind_needed(features)):
             return "data_absent"
-        return "weights_absent" if any(not weights.is_present(name) for name in self._weights(row)) else "ok"
+        return "ok" if all(map(self._at_hand, self._weights(row))) else "weights_absent"
 
     def _holds(self, dataset: str, kind: str) -> bool:
         """Whether the copy at hand has any files of a kind."""
@@ -96,25 +116,17 @@ class Availability:
         settings, variant = self._settings, self._settings.variant(row)
         needed = weights_of("systems", row.partition(".")[0], variant.options)
         if variant.features:
-<<<<<<< HEAD
             features = settings.features[variant.features]
             needed |= weights_of("features", features.use or variant.features, features.options)
-            for room, blocks, name in (
-                ("detection", settings.detection, features.detector),
-                ("pose", settings.pose, features.estimator),
-            ):
-                if name:
-                    needed |= weights_of(room, blocks[name].use or name, blocks[name].options)
+            needed |= self._weights_of_pair(features.detector or GIVEN, features.estimator or GIVEN)
         return needed
-=======
-            of_features = settings.features[variant.features]
-            blocks.append(of_features)
-            blocks += [settings.detection[of_features.detector]] if of_features.detector else []
-            chain = settings.chain(of_features.estimator) if of_features.estimator else []
-            blocks += [settings.pose[estimator] for estimator in chain if estimator != GIVEN]
-        named = [str(block.options["weights"]) for block in blocks if block.options.get("weights")]
-        return [name for name in named if Path(name).suffix]
->>>>>>> smoothing
+
+    def _weights_of_pair(self, detector: str, estimator: str) -> set[str]:
+        """The same of a detector and an estimator, and of those whose keypoints it smooths."""
+        pose, detection = self._settings.pose, self._settings.detection
+        blocks = [("pose", name, pose[name]) for name in self._settings.chain(estimator) if name != GIVEN]
+        blocks += [("detection", detector, detection[detector])] if detector != GIVEN else []
+        return {name for room, own, block in blocks for name in weights_of(room, block.use or own, block.options)}
 
     def _options(self, dataset: str) -> dict:
         return self._settings.datasets[dataset].options

@@ -13,11 +13,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from aqa_pipeline import ledger, plugins
+from aqa_pipeline import keypoint_sets, ledger, plugins
 from aqa_pipeline.errors import InputError, nearest
 
 GIVEN = "given"  # in the place of a detector and an estimator: keypoints that a data set brings with it
 _OF_EVERY_PROTOCOL = ("n_folds", "seed", "validation")  # given by `folds`, by the run's seed and by `validation`
+_SCHEDULE = ("batch", "lr", "weight_decay", "bfloat16")  # of training.embedded.Schedule
+_OF_EVERY_FINE_TUNING = {"keypoint_set", "schedule", "seed", "start", "variation"}  # fields of the block, or fixed
 
 
 class Strict(BaseModel):
@@ -155,6 +157,30 @@ class Quality(Strict):
     faults: str | None = Field(None, description="detector.estimator whose keypoints are asked for the latent faults")
 
 
+class Labelled(OptionsBlock):
+    """Labelled pictures that detectors and estimators are measured on; other keys are options of its `form`."""
+
+    form: str = Field(description="how they are labelled: a file of `labelled/`")
+    annotations: str = Field(description="file of the labels")
+    images: str = Field(description="folder of the pictures")
+    groups: list[str] = Field([], description="only these groups (clips) of it; by default all")
+    detection: list[str] = Field([], description="detectors that are measured")
+    pose: list[str] = Field([], description="detector.estimator; the detector `given` stands for the labelled boxes")
+
+
+class FineTune(Strict):
+    """An estimator trained further on labelled pictures: results/weights/<name>.safetensors."""
+
+    labelled: list[str] = Field(min_length=1, description="blocks of `labelled`")
+    start: str = Field("estimator_coco_17", description="weights to go on from")
+    keypoint_set: str = Field("coco_17", description="what the new weights give")
+    validation: list[str] = Field([], description="groups (clips) kept out; by default a share of them, drawn")
+    validation_share: float = Field(0.2, ge=0, lt=1, description="share of the groups that is drawn")
+    steps: int = Field(200, ge=1)
+    seed: int = Field(0, ge=0)
+    options: dict[str, Any] = Field(default_factory=dict, description="batch, lr, body_weight ...")
+
+
 class Audit(Strict):
     """What the audit of a data set looks at besides its own samples."""
 
@@ -185,6 +211,8 @@ class Config(Strict):
     systems: dict[str, dict[str, Variant]]
     tables: dict[str, Table]
     quality: dict[str, Quality] = {}
+    labelled: dict[str, Labelled] = {}
+    fine_tune: dict[str, FineTune] = {}
     audit: dict[str, Audit] = {}
     look: Look = Look()
 
@@ -220,6 +248,10 @@ class Config(Strict):
             for option in block.flag_options:
                 known = plugins.options("evaluation", "pose_flags", "flags_of_clip")
                 _expect(option, known, f"quality.{name}.flag_options")
+        for name, block in self.fine_tune.items():
+            self._check_fine_tune(f"fine_tune.{name}", name, block)
+        for name, block in self.labelled.items():
+            self._check_labelled(f"labelled.{name}", block)
         for name, block in self.audit.items():
             self._check_audit(name, block)
         return self
@@ -236,6 +268,50 @@ class Config(Strict):
         if chain[-1] in self.pose and self.smooths(chain[-1]):
             circle = " of ".join([*chain, self.pose[chain[-1]].of or "nothing"])
             raise InputError(f"{where}: {circle}, expected an estimator at the end")
+
+    def _check_labelled(self, where: str, block: Labelled) -> None:
+        _plugin("labelled", f"{where}.form", block.form, block.options, "read")
+        for detector in block.detection:
+            _expect(detector, self.detection, f"{where}.detection")
+        for pair in block.pose:
+            detector, _, estimator = pair.partition(".")
+            _expect(detector, [*self.detection, "given"], f"{where}.pose")
+            _expect(estimator, self.pose, f"{where}.pose")
+            for trained_on in self._trained_on(estimator):
+                if _overlap(block, self.labelled[trained_on]):
+                    raise InputError(
+                        f"{where}.pose: {estimator} was trained on pictures of it, by labelled.{trained_on}"
+                    )
+
+    def _check_start(self, where: str, name: str) -> None:
+        """Weights that are fine-tuned from fine-tuned ones must come from shipped or given ones in the end."""
+        tuned, passed = self.tuned_weights(), [name]
+        while (start := self.fine_tune[passed[-1]].start) in tuned:
+            if tuned[start] in passed:
+                raise InputError(
+                    f"{where}.start: {' goes on from '.join([*passed, tuned[start]])}, which has no beginning"
+                )
+            passed.append(tuned[start])
+
+    def _trained_on(self, estimator: str) -> list[str]:
+        """Labelled sets that the weights of an estimator are fine-tuned on, those included that these go on from."""
+        tuned, found = self.tuned_weights(), []
+        weights = str(self.pose[estimator].options.get("weights"))
+        while weights in tuned:
+            block = self.fine_tune[tuned[weights]]
+            found, weights = [*found, *block.labelled], block.start
+        return found
+
+    def _check_fine_tune(self, where: str, name: str, block: FineTune) -> None:
+        if name == "athlete_detector" or name.startswith("estimator_"):
+            raise InputError(f"{where}: the name of weights that ship with the package, expected another")
+        for labels in block.labelled:
+            _expect(labels, self.labelled, f"{where}.labelled")
+        keypoint_sets.get(block.keypoint_set)
+        self._check_start(where, name)
+        known = {*plugins.options("training", "embedded", "train_estimator"), *_SCHEDULE} - _OF_EVERY_FINE_TUNING
+        for option in block.options:
+            _expect(option, known, f"{where}.options")
 
     def _check_audit(self, name: str, block: Audit) -> None:
         _expect(name, self.datasets, "audit")
@@ -276,6 +352,10 @@ class Config(Strict):
         detector, _, estimator = pair.partition(".")
         _expect(detector, self.detection, where)
         _expect(estimator, self.pose, where)
+
+    def tuned_weights(self) -> dict[str, str]:
+        """Files that fine-tuning makes, with the block of each."""
+        return {f"results/weights/{name}.safetensors": name for name in self.fine_tune}
 
     def rows(self) -> list[str]:
         """Every `system.variant` there is."""
@@ -334,6 +414,12 @@ def _plugin(room: str, where: str, name: str, options: dict, functions: str | tu
     known = plugins.options(room, name, *functions)
     for option in options:
         _expect(option, known, where)
+
+
+def _overlap(one: Labelled, other: Labelled) -> bool:
+    """Whether two blocks may hold the same pictures: those of one file, unless their groups are others."""
+    parted = one.groups and other.groups and not set(one.groups) & set(other.groups)
+    return one.annotations == other.annotations and not parted
 
 
 def _expect(name: str, known: Any, where: str) -> None:

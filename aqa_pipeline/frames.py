@@ -170,6 +170,13 @@ def _all_numbered(folder: Path) -> list[tuple[int, str]]:
     return sorted(pictures)
 
 
+def read_picture(path: Path) -> np.ndarray:
+    """RGB picture `(H, W, 3)` of a file; AbsentError where there is none, InputError where it cannot be read."""
+    if not Path(path).is_file():
+        raise AbsentError(f"{path}: no such picture")
+    return _read_picture(Path(path))[0]
+
+
 def _read_picture(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     """RGB picture of a file, and its bytes where they are JPEG."""
     import cv2

@@ -110,3 +110,32 @@ def test_registered_weights_that_are_not_here_are_known_before_anything_runs(tmp
     }
     (tmp_path / weights.entry("yolox_m_humanart")["file"]).touch()
     assert Availability(check(blocks)).reasons("simdive", "k_fold") == {}
+
+
+def test_labelled_pictures_that_are_not_there_are_left_out_with_what_is_trained_on_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    labels = {"form": "mpii", "annotations": "l.json", "images": "l"}
+    tuned = "results/weights/tuned.safetensors"
+    blocks = {
+        **BLOCKS,
+        "labelled": {
+            "a": {**labels, "groups": ["A"]},
+            "b": {**labels, "groups": ["B"], "pose": ["given.tuned", "given.big"]},
+            "far": {**labels, "images": "far"},
+        },
+        "fine_tune": {"tuned": {"labelled": ["a"]}, "other": {"labelled": ["far"], "start": tuned}},
+        "pose": {**BLOCKS["pose"], "tuned": {"use": "embedded", "weights": tuned}},
+    }
+    blocks["features"] = {**BLOCKS["features"], "motion": {**BLOCKS["features"]["motion"], "estimator": "tuned"}}
+    found = Availability(check(blocks))
+    assert set(found.absent_labels()) == {"a", "b", "far"}
+    assert (found.measured_labels(), found.can_be_tuned("tuned")) == ([], False)
+    assert found.status("feature_ridge.motion", "simdive") == "weights_absent"
+    (tmp_path / "l").mkdir()
+    (tmp_path / "l.json").touch()
+    found = Availability(check(blocks))
+    assert {name: str(path) for name, path in found.absent_labels().items()} == {"far": "far"}
+    assert found.measured_labels() == ["b"]
+    assert found.poses_measured("b") == ["given.tuned"]  # big.safetensors is nowhere, and nothing makes it
+    assert (found.can_be_tuned("tuned"), found.can_be_tuned("other")) == (True, False)
+    assert found.status("feature_ridge.motion", "simdive") == "ok"  # the run makes its weights first

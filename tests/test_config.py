@@ -102,3 +102,50 @@ def test_a_mistake_in_the_block_of_the_audit(block, message):
     with pytest.raises(InputError) as caught:
         check(changed(audit=block))
     assert message in str(caught.value)
+
+
+def with_labels(**over):
+    """The shipped configuration with a labelled set of two clips, and an estimator trained further on one of them."""
+    one = {"form": "mpii", "annotations": "l.json", "images": "l", "groups": ["A"], "pose": ["given.embedded_17"]}
+    other = {**one, "groups": ["B"], "pose": ["given.tuned", "embedded.embedded_17"], "detection": ["embedded"]}
+    blocks = changed(
+        labelled={"one": one, "other": other},
+        fine_tune={"tuned": {"labelled": ["one"]}, "further": {"labelled": ["one"]}},
+        pose={"tuned": {"use": "embedded", "weights": "results/weights/tuned.safetensors"}},
+    )
+    update_config(blocks, over)
+    return blocks
+
+
+def test_labelled_sets_and_fine_tuning_are_checked():
+    found = check(with_labels())
+    assert found.tuned_weights()["results/weights/tuned.safetensors"] == "tuned"
+
+
+TUNED, FURTHER = "results/weights/tuned.safetensors", "results/weights/further.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("over", "message"),
+    [
+        ({"labelled": {"one": {"form": "coko"}}}, "labelled.one.form: no 'coko' in labelled: did you mean 'coco'"),
+        ({"labelled": {"one": {"outlines": 2}}}, "labelled.one.form: unknown 'outlines', did you mean 'outline'"),
+        ({"labelled": {"one": {"pose": ["gven.embedded_17"]}}}, "one.pose: unknown 'gven', did you mean 'given'"),
+        ({"labelled": {"one": {"pose": ["given.tuned"]}}}, "labelled.one.pose: tuned was trained on pictures of it"),
+        ({"labelled": {"other": {"groups": []}}}, "labelled.other.pose: tuned was trained on .* by labelled.one"),
+        ({"fine_tune": {"tuned": {"labelled": ["on"]}}}, "fine_tune.tuned.labelled: unknown 'on', did you mean 'one'"),
+        ({"fine_tune": {"tuned": {"options": {"sigmma": 1}}}}, "fine_tune.tuned.options: unknown 'sigmma'"),
+        ({"fine_tune": {"estimator_x": {"labelled": ["one"]}}}, "fine_tune.estimator_x: the name of weights that ship"),
+        (
+            {"fine_tune": {"tuned": {"start": FURTHER}, "further": {"start": TUNED}}},
+            "fine_tune.tuned.start: tuned goes on from further goes on from tuned, which has no beginning",
+        ),
+        (
+            {"fine_tune": {"tuned": {"start": FURTHER}, "further": {"labelled": ["other"]}}},
+            "labelled.other.pose: tuned was trained on pictures of it, by labelled.other",
+        ),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_labelled_sets_and_fine_tuning(over, message):
+    with pytest.raises(InputError, match=message):
+        check(with_labels(**over))

@@ -1,6 +1,7 @@
-"""Frames with known athletes, read from frame and truth stores and varied at random, to train picture networks on.
+"""Pictures with known athletes, varied at random, to train picture networks on: from stores, or labelled ones.
 
-Frames stay JPEG in memory (12 kB for 320 x 180) and are decoded when they are drawn, so thousands of dives fit.
+Frames of stores stay JPEG in memory (12 kB for 320 x 180) and are decoded when they are drawn, so thousands of dives
+fit; labelled pictures are read from their files when they are drawn.
 Shapes: N samples, K keypoints, B a batch of them.
 """
 
@@ -15,18 +16,20 @@ import torch
 
 from aqa_pipeline import frames, keypoint_sets, stores
 from aqa_pipeline.errors import InputError
+from aqa_pipeline.labelled import Labels, in_set
 from aqa_pipeline.layers import centres, crops, inference
 
 UNSEEN = 0  # a keypoint's state in the truth store: under water or out of the picture
+UNKNOWN = -1  # and one that has no label: nothing is asked of it
 
 
 @dataclass(frozen=True)
 class Samples:
     """Pictures and what is true of them."""
 
-    jpegs: list[np.ndarray]
+    jpegs: list[np.ndarray | Path]
     boxes: np.ndarray  # (N, 4) float32, pixels; NaN where no athlete is visible
-    keypoints: np.ndarray  # (N, 133, 3) float32: x, y, state
+    keypoints: np.ndarray  # (N, K, 3) float32: x, y, state
 
     def __len__(self) -> int:
         return len(self.jpegs)
@@ -68,6 +71,27 @@ def gather(
     return Samples(jpegs, np.concatenate(boxes), np.concatenate(keypoints))
 
 
+def of_labels(sets: Sequence[Labels], *, keypoint_set: str) -> Samples:
+    """Everybody in the labelled sets with keypoints and a box, as keypoints of `keypoint_set`."""
+    pictures, boxes, keypoints = [], [], []
+    for labels in sets:
+        for picture in labels.pictures:
+            for person in picture.people:
+                if person.asked and np.isfinite(person.place).all():
+                    own = in_set(person.keypoints, labels.keypoint_set, keypoint_set)
+                    own[own[:, 2] == 0, 2] = UNKNOWN
+                    pictures.append(picture.path)
+                    boxes.append(person.place)
+                    keypoints.append(own)
+    if not pictures:
+        raise InputError("no labelled person with a box to train on")
+    return Samples(pictures, np.array(boxes, np.float32), np.array(keypoints, np.float32))
+
+
+def _picture(stored: np.ndarray | Path) -> np.ndarray:
+    return frames.read_picture(stored) if isinstance(stored, Path) else frames.decode_jpeg(stored)
+
+
 def _jpegs(clips: stores.Reader, video_id: str, rows: np.ndarray) -> list[np.ndarray]:
     """The bytes of some frames, as they are stored."""
     jpeg, offset = clips.array(video_id, "jpeg"), clips.array(video_id, "offset")
@@ -101,7 +125,7 @@ def whole_pictures(
     """
     pictures, boxes = [], []
     for i in chosen:
-        frame = frames.decode_jpeg(samples.jpegs[i])
+        frame = _picture(samples.jpegs[i])
         scale = centres.fit_scale(frame.shape, height=height, width=width)
         scale /= rng.uniform(variation.smaller, variation.larger)
         shift = rng.uniform(-variation.shift, variation.shift, 2) * [width, height]
@@ -134,7 +158,7 @@ def athlete_crops(
     variation: Variation,
     rng: np.random.Generator,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Crops for the estimator (B, 3, S, S) in -1 .. 1; keypoints (B, K, 2) in crop pixels; which are seen (B, K).
+    """Crops for the estimator (B, 3, S, S) in -1 .. 1; keypoints (B, K, 2) in crop pixels; their states (B, K).
 
     Each is turned, scaled, shifted and mirrored, with left and right exchanged.
     """
@@ -144,16 +168,16 @@ def athlete_crops(
     middles = middles + rng.uniform(-variation.shift, variation.shift, (count, 2)) * sides[:, None]
     angles = rng.uniform(-variation.rotation, variation.rotation, count)
     maps = crops.matrices(middles, sides, size=size, angles=angles)
-    drawn = (frames.decode_jpeg(samples.jpegs[i]) for i in chosen)
+    drawn = (_picture(samples.jpegs[i]) for i in chosen)
     pictures = np.stack([crops.cut(frame, m, size=size) for frame, m in zip(drawn, maps, strict=True)])
     truth = samples.keypoints[chosen][:, :columns]
-    points, seen = crops.apply(maps, truth[..., :2]), truth[..., 2] != UNSEEN
+    points, states = crops.apply(maps, truth[..., :2]), truth[..., 2].copy()
     mirrored = rng.random(count) < 0.5
     order = list(keypoint_set.flipped)
     pictures[mirrored] = pictures[mirrored][:, :, ::-1]
     points[mirrored] = points[mirrored][:, order] * [-1, 1] + [size - 1, 0]
-    seen[mirrored] = seen[mirrored][:, order]
-    return _coloured(pictures, rng), torch.from_numpy(points.astype(np.float32)), torch.from_numpy(seen)
+    states[mirrored] = states[mirrored][:, order]
+    return _coloured(pictures, rng), torch.from_numpy(points.astype(np.float32)), torch.from_numpy(states)
 
 
 def _coloured(pictures: np.ndarray, rng: np.random.Generator) -> torch.Tensor:

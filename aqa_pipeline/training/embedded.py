@@ -1,4 +1,4 @@
-"""Training of the detector and the keypoint estimators that ship with the package, from stores to weights.
+"""Training of the detector and the keypoint estimators that ship with the package, and of the latter on labels.
 
 One loop for both: AdamW, the rate rises and falls once (Smith & Topin's one-cycle), and what is kept is the running
 mean of the weights, which needs no choice of a best step. Steps are counted, never timed: the same seed gives the same
@@ -23,6 +23,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from aqa_pipeline import keypoint_sets, stores, weights
 from aqa_pipeline.backbones import centre_net, heatmap_net
 from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.labelled import Labels, shared
 from aqa_pipeline.layers import centres, crops, heatmaps, inference
 from aqa_pipeline.training import athlete_samples
 from aqa_pipeline.training.athlete_samples import Samples, Variation
@@ -31,6 +32,9 @@ log = logging.getLogger("aqa_pipeline")
 
 WHOLE_PICTURES = Variation(rotation=0.0, shift=0.2, smaller=0.65, larger=1.6)
 CROPS = Variation(rotation=math.pi / 3, shift=0.08, smaller=0.8, larger=1.25)
+LABELLED = Variation(rotation=math.pi, shift=0.08, smaller=0.8, larger=1.25)  # few pictures: seen from every side
+GENTLE = 5e-4  # the rate at which a trained network goes on
+HEADS = ("out", "nowhere")  # the layers of heatmap_net that have a row a keypoint
 
 
 @dataclass(frozen=True)
@@ -65,20 +69,57 @@ def from_stores(
     options: dict[str, Any],
 ) -> Trained:
     """Draw frames from the stores and train on them; `options` are those of `train` and of `Schedule`, by name."""
+    schedule, others = _divided(train, steps, options)
+    _use(threads)
+    samples = athlete_samples.gather(
+        frame_stores, truth_stores, per_video=frames_a_video, rng=np.random.default_rng(seed)
+    )
+    log.info("%d frames of known athletes", len(samples))
+    return train(samples, schedule=schedule, seed=seed, **others)
+
+
+def from_labels(
+    sets: Sequence[Labels],
+    *,
+    keypoint_set: str,
+    start: str,
+    steps: int,
+    seed: int,
+    threads: int,
+    options: dict[str, Any],
+) -> Trained:
+    """Train the estimator of the weights `start` further, on everybody labelled in `sets`; `options` as `from_stores`.
+
+    Network, crop and heatmaps stay what they were in `start`. A keypoint that `start` knows by the same name goes on
+    from there; others begin anew, and those without a label are left alone.
+    """
+    about = weights.facts(start)
+    if about.get("network") != "heatmap_net":
+        raise InputError(f"start: weights '{start}' are of {about.get('network')}, expected of a keypoint estimator")
+    schedule, others = _divided(train_estimator, steps, {"lr": GENTLE, "bfloat16": False, **options})
+    _use(threads)
+    samples = athlete_samples.of_labels(sets, keypoint_set=keypoint_set)
+    log.info("%d labelled people", len(samples))
+    network = {name: value for name, value in about["options"].items() if name != "n_keypoints"}
+    same = dict(size=about["input_size"], sigma=about["sigma"], padding=about["padding"], network=network)
+    kept = dict(keypoint_set=keypoint_set, start=start)
+    return train_estimator(samples, schedule=schedule, seed=seed, variation=LABELLED, **{**same, **others, **kept})
+
+
+def _use(threads: int) -> None:
     torch.set_num_threads(threads)
     inference.limit_opencv()
+
+
+def _divided(train: Callable[..., Trained], steps: int, options: dict[str, Any]) -> tuple[Schedule, dict[str, Any]]:
+    """Options of the schedule, and those of `train`; an unknown one is an InputError."""
     schedule_keys = {field.name for field in fields(Schedule)} - {"steps"}
     known = {*schedule_keys, *inspect.signature(train).parameters} - {"samples", "schedule", "seed", "variation"}
     for name in options:
         if name not in known:
             raise InputError(f"options: unknown '{name}', {nearest(name, known)}")
-    samples = athlete_samples.gather(
-        frame_stores, truth_stores, per_video=frames_a_video, rng=np.random.default_rng(seed)
-    )
-    log.info("%d frames of known athletes", len(samples))
     schedule = Schedule(steps=steps, **{k: v for k, v in options.items() if k in schedule_keys})
-    others = {k: v for k, v in options.items() if k not in schedule_keys}
-    return train(samples, schedule=schedule, seed=seed, **others)
+    return schedule, {k: v for k, v in options.items() if k not in schedule_keys}
 
 
 def save(path: Path, trained: Trained) -> None:
@@ -139,8 +180,8 @@ def train_estimator(
     """A keypoint estimator of `keypoint_set`: Gaussians of `sigma` cells on crops of `size` pixels.
 
     `body_weight` is the weight of the 17 body keypoints in the loss of the whole-body set, whose other 116 would
-    otherwise take most of the network for themselves. `start` names weights to begin with, of the same set or of one
-    whose keypoints are the first of this one's.
+    otherwise take most of the network for themselves. `start` names weights to begin with: keypoints of the same name
+    go on from theirs, others begin anew.
     """
     chosen_set = keypoint_sets.get(keypoint_set)
     samples = samples.subset(np.isfinite(samples.boxes[:, 0]))
@@ -149,16 +190,18 @@ def train_estimator(
     options = dict(n_keypoints=len(chosen_set), **(network or {}))
     model = heatmap_net.build(**options)
     if start is not None:
-        _begin_with(model, weights.load(start))
+        begun = keypoint_sets.get(weights.facts(start)["keypoint_set"])
+        _begin_with(model, weights.load(start), rows=shared(chosen_set, begun))
     cells = size // model.stride
 
     def batches() -> Iterator[tuple[torch.Tensor, dict[str, torch.Tensor]]]:
         for chosen in athlete_samples.rounds(len(samples), schedule.batch, schedule.steps, rng):
-            pictures, points, seen = athlete_samples.athlete_crops(
+            pictures, points, states = athlete_samples.athlete_crops(
                 samples, chosen, keypoint_set=chosen_set, size=size, padding=padding, variation=variation, rng=rng
             )
             maps = heatmaps.encode(crops.pixels_to_cells(points, model.stride), height=cells, width=cells, sigma=sigma)
-            yield pictures, dict(maps=maps * seen[..., None, None])
+            seen, asked = states > athlete_samples.UNSEEN, states != athlete_samples.UNKNOWN
+            yield pictures, dict(maps=maps * seen[..., None, None], asked=asked)
 
     importance = torch.ones(len(chosen_set))
     if len(chosen_set) > 17:
@@ -167,7 +210,8 @@ def train_estimator(
 
     def loss(answer: tuple[torch.Tensor, ...], target: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         entropy = heatmaps.cross_entropy(*answer, target["maps"], sigma=sigma)  # (B, K)
-        return dict(entropy=(entropy.mean(dim=0) * importance).mean())
+        mean = (entropy * target["asked"]).sum(dim=0) / target["asked"].sum(dim=0).clamp(min=1)
+        return dict(entropy=(mean * importance).mean())
 
     kept, history = _fit(model, batches(), loss, schedule)
     facts = dict(network="heatmap_net", options=options, keypoint_set=keypoint_set, input_size=size)
@@ -175,10 +219,15 @@ def train_estimator(
     return Trained(kept, {**facts, **_training_facts(samples, schedule, seed, variation, start)}, history)
 
 
-def _begin_with(model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
-    """Copy weights into a network; where it has more rows (keypoints), the others stay as they are."""
+def _begin_with(
+    model: nn.Module, tensors: dict[str, torch.Tensor], *, rows: tuple[list[int], list[int]] | None = None
+) -> None:
+    """Copy weights into a network; of layers with a row a keypoint the `rows` (own, theirs), the others stay."""
     for name, own in model.state_dict().items():
-        own[: len(tensors[name])].copy_(tensors[name]) if own.ndim else own.copy_(tensors[name])
+        if rows and name.partition(".")[0] in HEADS:
+            own[rows[0]] = tensors[name][rows[1]]
+        else:
+            own.copy_(tensors[name])
 
 
 def dark_kernel(sigma: float) -> int:

@@ -46,7 +46,7 @@ def test_keypoints_stay_on_their_spots(samples, variation, monkeypatch):
     monkeypatch.setattr(
         athlete_samples, "_coloured", lambda p, rng: torch.from_numpy(p.copy()).permute(0, 3, 1, 2) / 127.5
     )
-    pictures, points, seen = athlete_samples.athlete_crops(
+    pictures, points, states = athlete_samples.athlete_crops(
         samples,
         np.arange(N).repeat(3),
         keypoint_set=COCO,
@@ -57,7 +57,7 @@ def test_keypoints_stay_on_their_spots(samples, variation, monkeypatch):
     )
     assert pictures.shape == (3 * N, 3, 96, 96)
     mirrored = 0
-    for picture, place, known in zip(pictures, points.numpy(), seen, strict=True):
+    for picture, place, known in zip(pictures, points.numpy(), states > 0, strict=True):
         left, right = COCO.index("left_wrist"), COCO.index("right_wrist")
         assert known.nonzero()[:, 0].tolist() == [left, right]  # both are seen, nothing else is
         red, blue = middle_of(picture, 0), middle_of(picture, 2)

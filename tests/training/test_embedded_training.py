@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from aqa_pipeline import frames, weights
+from aqa_pipeline import frames, keypoint_sets, weights
 from aqa_pipeline.backbones import centre_net, heatmap_net
 from aqa_pipeline.errors import InputError
+from aqa_pipeline.labelled import Labels, Person, Picture, shared
 from aqa_pipeline.training import embedded
 from aqa_pipeline.training.athlete_samples import Samples, Variation
 
 H, W, N = 48, 80, 12
+COCO, WHOLE_BODY = keypoint_sets.get("coco_17"), keypoint_sets.get("coco_wholebody_133")
 NONE = Variation(rotation=0.0, shift=0.0, smaller=1.0, larger=1.0)
 
 
@@ -110,10 +112,62 @@ def test_a_larger_set_can_begin_with_the_weights_of_a_smaller(samples, tmp_path)
     embedded.save(tmp_path / "small.safetensors", small)
     model = heatmap_net.build(**{**heatmap_net.tiny, "n_keypoints": 133})
     fresh = model.out.weight.detach().clone()
-    embedded._begin_with(model, weights.load(tmp_path / "small.safetensors"))
+    embedded._begin_with(model, weights.load(tmp_path / "small.safetensors"), rows=shared(WHOLE_BODY, COCO))
     assert model.out.weight[:17].detach() == pytest.approx(small.tensors["out.weight"], abs=1e-3)
     assert torch.equal(model.out.weight[17:], fresh[17:])
     assert model.stem.conv.weight.detach() == pytest.approx(small.tensors["stem.conv.weight"], abs=1e-3)
     trained = estimator(samples, 1, keypoint_set="coco_wholebody_133", start=str(tmp_path / "small.safetensors"))
     gap = trained.tensors["stem.conv.weight"] - small.tensors["stem.conv.weight"]
     assert gap.abs().max() < 0.05
+
+
+def test_other_sets_begin_with_the_rows_of_the_same_name(samples, tmp_path):
+    small = estimator(samples, 3)
+    embedded.save(tmp_path / "small.safetensors", small)
+    mpii = keypoint_sets.get("mpii_16")
+    model = heatmap_net.build(**{**heatmap_net.tiny, "n_keypoints": 16})
+    fresh = model.out.weight.detach().clone()
+    embedded._begin_with(model, weights.load(tmp_path / "small.safetensors"), rows=shared(mpii, COCO))
+    own, theirs = mpii.index("left_wrist"), COCO.index("left_wrist")
+    for layer in ("out", "nowhere"):
+        begun = getattr(model, layer).weight.detach()
+        assert begun[own] == pytest.approx(small.tensors[f"{layer}.weight"][theirs], abs=1e-3)
+    assert torch.equal(model.out.weight[mpii.index("head_top")], fresh[mpii.index("head_top")])
+
+
+@pytest.fixture
+def labels(tmp_path):
+    """Dark pictures with a bright square each; MPII's joints all in its corner, only the legs with a label."""
+    pictures = []
+    for i in range(3):
+        frame = np.full((H, W, 3), 20, np.uint8)
+        frame[10:30, 10 + i : 30 + i] = 230
+        (tmp_path / f"{i}.jpg").write_bytes(frames.encode_jpeg(frame).tobytes())
+        joints = np.array([[10.0 + i, 10.0, 2.0 * (k < 6)] for k in range(16)])
+        person = Person(np.array([8.0 + i, 8, 32 + i, 32, 1]), joints, area=None)
+        nobody = Person(None, np.zeros((16, 3)), area=None)
+        pictures.append(Picture(tmp_path / f"{i}.jpg", str(i), "clip", (person, nobody)))
+    return Labels("mpii_16", tuple(pictures))
+
+
+def test_keypoints_without_a_label_are_left_alone(samples, labels, tmp_path):
+    start = tmp_path / "start.safetensors"
+    embedded.save(start, estimator(samples, 3))
+    options = dict(batch=4, weight_decay=0.0)
+    common = dict(start=str(start), steps=4, seed=1, threads=1, options=options)
+    trained = embedded.from_labels([labels], keypoint_set="coco_17", **common)
+    before = weights.load(start)
+    moved = (trained.tensors["out.weight"] - before["out.weight"]).abs().amax(dim=(1, 2, 3))
+    legs = [name.endswith(("_hip", "_knee", "_ankle")) for name in COCO.names]
+    assert (moved > 0).tolist() == legs  # the nose has no place among MPII's joints, and the arms have no label
+    assert trained.facts["input_size"] == 64
+    assert trained.facts["training"]["frames"] == 3
+    other = embedded.from_labels([labels], keypoint_set="mpii_16", **common)
+    assert other.tensors["out.weight"].shape[0] == 16
+
+
+def test_an_estimator_does_not_go_on_from_a_detector(labels):
+    with pytest.raises(InputError, match="are of centre_net, expected of a keypoint estimator"):
+        embedded.from_labels(
+            [labels], keypoint_set="coco_17", start="athlete_detector", steps=1, seed=0, threads=1, options={}
+        )

@@ -282,6 +282,50 @@ def say_what_is_absent():
     """One line a data set that the tables ask for and that is not there."""
     for dataset, file in AVAILABLE.absent().items():
         logger.warning(f"data set {dataset} is absent: no {file}; datasets.{dataset}.root says where it lies")
+    for name, path in AVAILABLE.absent_labels().items():
+        logger.warning(f"labelled pictures {name} are absent: no {path}; labelled.{name} says where they lie")
+
+
+def labelled_block(name):
+    """A labelled set as the stages read it."""
+    block = SETTINGS.labelled[name]
+    return {key: getattr(block, key) for key in ("form", "annotations", "images", "options", "groups")}
+
+
+def labelled_files():
+    """What detectors and estimators are worth on the labelled pictures that are at hand."""
+    return [f"results/quality/labelled.{name}.csv" for name in AVAILABLE.measured_labels()]
+
+
+def estimators_measured(name):
+    return sorted({pair.partition(".")[2] for pair in AVAILABLE.poses_measured(name)})
+
+
+def detectors_measured(name):
+    of_poses = {pair.partition(".")[0] for pair in AVAILABLE.poses_measured(name)}
+    return sorted({*SETTINGS.labelled[name].detection, *of_poses} - {"given"})
+
+
+def measured_options(name):
+    """What `measure_labelled` is told to measure."""
+    detection = [f"--detection {detector}" for detector in SETTINGS.labelled[name].detection]
+    return " ".join([*detection, *(f"--pose {pair}" for pair in AVAILABLE.poses_measured(name))])
+
+
+def built_blocks(room, names):
+    """Blocks of `detection` or `pose` as `measure_labelled` reads them."""
+    blocks = {name: getattr(SETTINGS, room)[name] for name in names}
+    return as_json({name: dict(use=plugin(room, name), options=block.options) for name, block in blocks.items()})
+
+
+def made_weights(*estimators):
+    """Files of weights that estimators read and this run makes."""
+    named = [str(SETTINGS.pose[name].options.get("weights")) for name in estimators]
+    return sorted({path for path in named if path in SETTINGS.tuned_weights()})
+
+
+TUNED = "|".join(SETTINGS.fine_tune) or "none"
+LABELLED = "|".join(SETTINGS.labelled) or "none"
 
 
 def table_block(table):
@@ -302,7 +346,7 @@ def quality_files():
     """Stage quality against truth, for the data sets of the tables that know it."""
     blocks = {name: block for name, block in SETTINGS.quality.items() if name in used_datasets() and is_simulated(name)}
     faults = [f"results/quality/{name}.faults.csv" for name, block in blocks.items() if block.faults]
-    return [*(f"results/quality/{name}.csv" for name in blocks), *faults, *flag_files()]
+    return [*(f"results/quality/{name}.csv" for name in blocks), *faults, *flag_files(), *labelled_files()]
 
 
 def flag_options(dataset):

@@ -33,6 +33,7 @@ rule estimate_keypoints:
     input:
         frames="results/frames/{dataset}/{shard}.h5",
         boxes="results/boxes/{dataset}/{detector}/{shard}.h5",
+        weights=lambda wildcards: made_weights(wildcards.estimator),
     output:
         "results/keypoints/{dataset}/{detector}.{estimator}/{shard}.h5",
     log:
