@@ -19,7 +19,7 @@ from aqa_pipeline.layers import blazepose, litert
 class Detector:
     """Callable from frames `(H, W, 3)` to candidate boxes `(N, 5)`, x1 y1 x2 y2 confidence in picture pixels."""
 
-    weights, sha256 = blazepose.DETECTOR
+    weights, sha256 = blazepose.WEIGHTS, blazepose.SHA256
 
     def __init__(self, *, rotations: int, scales: Sequence[float], limit: int, least: float, threads: int) -> None:
         self._find = blazepose.Detector(threads=threads)

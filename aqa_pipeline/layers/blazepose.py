@@ -22,6 +22,7 @@ from aqa_pipeline.layers import crops, litert
 DISTRIBUTION = "mediapipe"
 DETECTOR = ("pose_detection.tflite", "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c")
 LANDMARKS = ("pose_landmark_full.tflite", "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f")
+WEIGHTS, SHA256 = (", ".join(parts) for parts in zip(DETECTOR, LANDMARKS, strict=True))  # for a store's attributes
 
 POINTS = 33
 _FLIPPED = np.array(keypoint_sets.get("blazepose_33").flipped)
@@ -103,22 +104,26 @@ def region(axis: np.ndarray, *, padding: float = 1.25) -> tuple[np.ndarray, floa
     return hips, 2 * padding * max(float(np.hypot(*along)), 4.0), -np.pi / 2 - float(np.arctan2(along[1], along[0]))
 
 
-def merged(axes: np.ndarray, scores: np.ndarray, *, limit: int, near: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+def merged(
+    axes: np.ndarray, scores: np.ndarray, *, limit: int, near: float = 0.5, one_a_place: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """Bodies `(M, 2, 2)`, M <= `limit`, and their best scores `(M,)` out of axes `(N, 2, 2)` that many views found.
 
     Where most of the score agrees there is a body, and its axis is the mean of those that agree: both ends within
-    `near` times the axis' length. All that have their hips there are taken away with it.
+    `near` times the axis' length. All that have their hips there are taken away with it, or, not `one_a_place`, only
+    those that also point the same way: two guesses at the same body may differ in what is up.
     """
     found, best = np.zeros((0, 2, 2)), np.zeros(0)
     while len(axes) and len(found) < limit:
         length = np.linalg.norm(axes[:, 1] - axes[:, 0], axis=-1)
         gaps = np.linalg.norm(axes[:, None] - axes[None], axis=-1) / np.maximum(length, 1e-9)[:, None, None]
         kin = np.exp(-((gaps.max(axis=-1) / near) ** 2))  # (N, N)
-        leader = int((kin @ scores).argmax())
-        weight = np.where(gaps[leader].max(axis=-1) < near, kin[leader] * scores, 0.0)
+        votes = scores**2  # a few that are sure outweigh the many doubtful ones that every turned body brings
+        leader = int((kin @ votes).argmax())
+        weight = np.where(gaps[leader].max(axis=-1) < near, kin[leader] * votes, 0.0)
         found = np.concatenate([found, (axes * weight[:, None, None]).sum(axis=0, keepdims=True) / weight.sum()])
         best = np.append(best, scores[weight > 0].max())
-        apart = gaps[leader, :, 0] >= near
+        apart = (gaps[leader, :, 0] if one_a_place else gaps[leader].max(axis=-1)) >= near
         axes, scores = axes[apart], scores[apart]
     return found, best
 

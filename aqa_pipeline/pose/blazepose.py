@@ -25,8 +25,12 @@ from aqa_pipeline.layers import blazepose, crops, litert
 
 KEYPOINT_SETS = ("blazepose_33", "coco_17")
 
-_SURROUNDINGS = (3.0, 4.5)  # squares to search over the box's longer side: the detector wants to see more than the body
+_SURROUNDINGS = (
+    3.0,
+    4.5,
+)  # sides of squares to search over the box's longer side: the detector wants to see more than the body
 _LEAST = 0.1  # score of an axis that is taken into account
+_GUESSES = 3  # at the axis, of which the second network takes the one that shows a person
 _WITHOUT_AXIS = 1.0  # length of the axis over the box's longer side, where none was found
 _SPREAD = 0.02  # of the views over the side of the crop: at it the confidence is half
 
@@ -34,7 +38,7 @@ _SPREAD = 0.02  # of the views over the side of the crop: at it the confidence i
 class Estimator:
     """Callable from frames `(H, W, 3)` and boxes `(T, 5)` to keypoints `(T, K, 3)` in picture pixels."""
 
-    weights, sha256 = blazepose.LANDMARKS
+    weights, sha256 = blazepose.WEIGHTS, blazepose.SHA256
 
     def __init__(
         self,
@@ -100,8 +104,11 @@ class Estimator:
         ]
         axes, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
         inside = ((axes[:, 0] >= box[:2]) & (axes[:, 0] <= box[2:4])).all(axis=1)
-        merged, _ = blazepose.merged(axes[inside], scores[inside], limit=1)
-        return merged[0] if len(merged) else self._guessed_axis(frame, box)
+        if not inside.any():
+            return self._guessed_axis(frame, box)
+        guesses, scores = blazepose.merged(axes[inside], scores[inside], limit=_GUESSES, one_a_place=False)
+        persons = [self._seen(frame, guess).person for guess in guesses]
+        return guesses[np.argmax(scores * persons)]
 
     def _guessed_axis(self, frame: np.ndarray, box: np.ndarray) -> np.ndarray:
         (centre,), (length,) = crops.squares(box[None], padding=_WITHOUT_AXIS)
@@ -141,10 +148,10 @@ def build(
     keypoint_set: str = "coco_17",
     rotations: int = 8,
     turned: bool = True,
-    refine: int = 0,
+    refine: int = 1,
     tilts: Sequence[float] = (-12.0, 0.0, 12.0),
     mirrored: bool = True,
-    padding: float = 1.5,
+    padding: float = 1.35,
     smooth: int = 1,
     threads: int | None = None,
 ) -> Estimator:
