@@ -31,7 +31,7 @@ def test_simulated_divers_have_their_points_and_a_frame_without_a_box_none():
 
 
 def test_real_divers_are_found_turned_and_lost_upright(realdata):
-    records = json.loads((realdata / "hpmcore_examples/annotations.json").read_text())[::14]
+    records = json.loads((realdata / "hpmcore_examples/annotations.json").read_text())[::9]
     folder = realdata / "hpmcore_examples/images"
     frames = [cv2.imread(str(folder / record["image"]), cv2.IMREAD_COLOR_RGB) for record in records]
     joints = np.array([record["joints"] for record in records])
