@@ -3,6 +3,7 @@
 `coco_17`, `coco_wholebody_133`  COCO and COCO-WholeBody, with the OKS sigmas their evaluation code uses
 `mpii_16`                        MPII, with the sigmas that mmpose evaluates it with
 `body_25`, `openpose_18`         OpenPose's orders: BODY_25 with feet, and the older one of COCO's points and a neck
+`blazepose_33`                   BlazePose; sigmas of COCO, and of COCO-WholeBody where COCO has no such point
 `kimore_18`                      KIMORE (Kinect v2 without head, feet and finger tips); three-dimensional.
                                  Its source does not write the order down: names and edges are inferred.
 `kinect_25`                      the joints of the Kinect v2, in the order of its JointType; three-dimensional
@@ -36,6 +37,12 @@ _BODY_25 = _names(
     "left_big_toe left_small_toe left_heel right_big_toe right_small_toe right_heel"
 )
 _OPENPOSE = [name for name in _BODY_25[:19] if name != "mid_hip"]
+_BLAZEPOSE = _names(
+    "nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye right_eye_outer left_ear right_ear "
+    "left_mouth right_mouth left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist "
+    "left_pinky right_pinky left_index right_index left_thumb right_thumb left_hip right_hip left_knee right_knee "
+    "left_ankle right_ankle left_heel right_heel left_foot_index right_foot_index"
+)
 _KIMORE = _names(
     "spine_base spine_mid neck left_shoulder left_elbow left_wrist left_hand "
     "right_shoulder right_elbow right_wrist right_hand "
@@ -100,6 +107,14 @@ _MPII_SIGMAS = (
     *(0.026, 0.026, 0.062, 0.072, 0.179, 0.179, 0.072, 0.062),
 )
 
+# COCO's where COCO has the point. The rest are COCO-WholeBody's: corners of the eyes (face 36, 39, 42, 45), corners of
+# the mouth (48, 54), first joints of little finger, index finger and thumb (hand 17, 5, 2), heel and big toe.
+_BLAZEPOSE_SIGMAS = (
+    *(0.026, 0.013, 0.025, 0.012, 0.011, 0.025, 0.017, 0.035, 0.035, 0.010, 0.008),
+    *(0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.020, 0.020, 0.026, 0.026, 0.035, 0.035),
+    *(0.107, 0.107, 0.087, 0.087, 0.089, 0.089, 0.066, 0.094, 0.068, 0.092),
+)
+
 _BODY_EDGES = (
     "left_ankle-left_knee left_knee-left_hip right_ankle-right_knee right_knee-right_hip left_hip-right_hip "
     "left_shoulder-left_hip right_shoulder-right_hip left_shoulder-right_shoulder left_shoulder-left_elbow "
@@ -122,6 +137,17 @@ _OPENPOSE_EDGES = (
     "left_knee-left_ankle nose-right_eye right_eye-right_ear nose-left_eye left_eye-left_ear"
 )
 _BODY_25_EDGES = f"{_OPENPOSE_EDGES} neck-mid_hip mid_hip-right_hip mid_hip-left_hip {_FEET_EDGES}"
+_BLAZEPOSE_EDGES = (
+    "nose-left_eye_inner left_eye_inner-left_eye left_eye-left_eye_outer left_eye_outer-left_ear "
+    "nose-right_eye_inner right_eye_inner-right_eye right_eye-right_eye_outer right_eye_outer-right_ear "
+    "left_mouth-right_mouth left_shoulder-right_shoulder left_shoulder-left_elbow left_elbow-left_wrist "
+    "right_shoulder-right_elbow right_elbow-right_wrist left_wrist-left_pinky left_wrist-left_index "
+    "left_wrist-left_thumb left_pinky-left_index right_wrist-right_pinky right_wrist-right_index "
+    "right_wrist-right_thumb right_pinky-right_index left_shoulder-left_hip right_shoulder-right_hip "
+    "left_hip-right_hip left_hip-left_knee right_hip-right_knee left_knee-left_ankle right_knee-right_ankle "
+    "left_ankle-left_heel right_ankle-right_heel left_heel-left_foot_index right_heel-right_foot_index "
+    "left_ankle-left_foot_index right_ankle-right_foot_index"
+)
 _KIMORE_EDGES = (
     "spine_base-spine_mid spine_mid-spine_shoulder spine_shoulder-neck spine_shoulder-left_shoulder "
     "spine_shoulder-right_shoulder left_shoulder-left_elbow left_elbow-left_wrist left_wrist-left_hand "
@@ -202,6 +228,16 @@ def available() -> list[str]:
     return sorted(_SETS)
 
 
+def shared(one: str, other: str) -> tuple[list[int], list[int]]:
+    """Columns of set `one` and of set `other` that hold the keypoints both have, in the order of `other`.
+
+    By name alone: `out[:, to] = found[:, of]` for `of, to = shared("blazepose_33", "coco_17")`.
+    """
+    names, wanted = get(one).names, get(other).names
+    both = [name for name in wanted if name in names]
+    return [names.index(name) for name in both], [wanted.index(name) for name in both]
+
+
 def _pairs_by_name(names: list[str]) -> tuple[tuple[int, int], ...]:
     sides = ((i, name.replace("left_", "right_", 1)) for i, name in enumerate(names) if name.startswith("left_"))
     return tuple((i, names.index(other)) for i, other in sides)
@@ -276,6 +312,7 @@ _SETS = {
             f"{_OPENPOSE_EDGES} neck-right_hip neck-left_hip",
             tuple(map(_SIGMA_OF.get, _OPENPOSE)),
         ),
+        _by_name("blazepose_33", _BLAZEPOSE, _BLAZEPOSE_EDGES, _BLAZEPOSE_SIGMAS),
         _by_name("kimore_18", _KIMORE, _KIMORE_EDGES, dimensions=3),
         _by_name("kinect_25", _KINECT, _KINECT_EDGES, dimensions=3),
         _by_name("ui_prmd_22", _UI_PRMD, _UI_PRMD_EDGES, dimensions=3),

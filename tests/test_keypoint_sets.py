@@ -7,7 +7,7 @@ from aqa_pipeline import keypoint_sets
 from aqa_pipeline.errors import InputError
 
 SIZES = {
-    **{"coco_17": 17, "coco_wholebody_133": 133, "mpii_16": 16, "body_25": 25, "openpose_18": 18},
+    **{"coco_17": 17, "coco_wholebody_133": 133, "mpii_16": 16, "body_25": 25, "openpose_18": 18, "blazepose_33": 33},
     **{"kimore_18": 18, "kinect_25": 25, "ui_prmd_22": 22, "plug_in_gait_39": 39},
 }
 
@@ -71,6 +71,31 @@ def test_known_places_of_the_other_sets():
     assert (kinect.names[3], kinect.names[12], kinect.names[20]) == ("head", "left_hip", "spine_shoulder")
     assert keypoint_sets.get("ui_prmd_22").names[10] == "right_collar"
     assert keypoint_sets.get("plug_in_gait_39").names[23:25] == ("left_asis", "right_asis")
+
+
+def test_shared_columns_hold_the_same_names():
+    for one, other, count in (("blazepose_33", "coco_17", 17), ("mpii_16", "coco_17", 12), ("coco_17", "mpii_16", 12)):
+        left, right = keypoint_sets.shared(one, other)
+        names = [keypoint_sets.get(one).names[i] for i in left]
+        assert names == [keypoint_sets.get(other).names[i] for i in right]
+        assert len(names) == count
+        assert right == sorted(right)
+    assert keypoint_sets.shared("blazepose_33", "coco_17")[0][:7] == [0, 2, 5, 7, 8, 11, 12]
+    assert keypoint_sets.shared("mpii_16", "ui_prmd_22") == ([], [])
+
+
+def test_sigmas_of_blazepose_are_those_of_coco_where_it_has_the_point():
+    ours, coco = keypoint_sets.get("blazepose_33"), keypoint_sets.get("coco_17")
+    of, to = keypoint_sets.shared("blazepose_33", "coco_17")
+    assert [ours.sigmas[i] for i in of] == [coco.sigmas[i] for i in to]
+    whole = keypoint_sets.get("coco_wholebody_133")
+    for own, known in (
+        *(("left_eye_inner", "face_42"), ("left_eye_outer", "face_45"), ("right_eye_inner", "face_39")),
+        *(("right_eye_outer", "face_36"), ("right_mouth", "face_48"), ("left_mouth", "face_54")),
+        *(("left_pinky", "left_hand_17"), ("left_index", "left_hand_5"), ("right_thumb", "right_hand_2")),
+        *(("left_heel", "left_heel"), ("right_heel", "right_heel"), ("right_foot_index", "right_big_toe")),
+    ):
+        assert ours.sigmas[ours.index(own)] == whole.sigmas[whole.index(known)], own
 
 
 def test_unknown_names_are_answered_with_the_nearest():

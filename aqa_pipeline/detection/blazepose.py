@@ -1,0 +1,94 @@
+"""BlazePose as a detector of people: it looks at every frame under several angles, then at every body it found.
+
+The first network was trained on upright people; turning the frame lets it find those in the air. It gives a place and
+an axis, the second network the body's points, and the box is what these span. Of the two scores the product is the
+confidence: bystanders get a high one too, and which of the candidates is the athlete is decided in `athlete/`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from aqa_pipeline.errors import InputError
+from aqa_pipeline.layers import blazepose, litert
+
+
+class Detector:
+    """Callable from frames `(H, W, 3)` to candidate boxes `(N, 5)`, x1 y1 x2 y2 confidence in picture pixels."""
+
+    weights, sha256 = blazepose.WEIGHTS, blazepose.SHA256
+
+    def __init__(self, *, rotations: int, scales: Sequence[float], limit: int, least: float, threads: int) -> None:
+        self._find = blazepose.Detector(threads=threads)
+        self._look = blazepose.Landmarks(threads=threads)
+        self._angles = 2 * np.pi * np.arange(rotations) / rotations
+        self._scales, self._limit, self._least = scales, limit, least
+
+    def __call__(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """All candidates of every frame, best first; one frame is held at a time."""
+        return map(self._detect, frames)
+
+    def _detect(self, frame: np.ndarray) -> np.ndarray:
+        views = itertools.product(tiles(frame.shape, self._scales), self._angles)
+        found = [self._find(frame, *tile, angle=angle, least=self._least) for tile, angle in views]
+        axes, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        bodies = zip(*blazepose.merged(axes, scores, limit=self._limit), strict=True)
+        boxes = [self._box(frame, *body) for body in bodies]
+        boxes = np.array(boxes, np.float32).reshape(-1, 5)
+        boxes = boxes[boxes[:, 4] >= self._least]
+        return boxes[np.argsort(-boxes[:, 4], kind="stable")]
+
+    def _box(self, frame: np.ndarray, axis: np.ndarray, score: float) -> np.ndarray:
+        """What the points of one body span, cut at the picture's edge, (5,)."""
+        centre, side, angle = blazepose.region(axis)
+        body = self._look(frame, centre, side, angle=angle)
+        height, width = frame.shape[:2]
+        low = body.points.min(axis=0).clip(0, (width, height))
+        high = body.points.max(axis=0).clip(0, (width, height))
+        return np.array([*low, *high, score * body.person])
+
+
+def tiles(shape: Sequence[int], scales: Sequence[float]) -> list[tuple[np.ndarray, float]]:
+    """Centres and sides of squares that cover a picture of `shape` (height, width, ...).
+
+    For each of `scales` squares of that side over the picture's longer one, neighbours overlapping by half or more.
+    """
+    height, width = shape[:2]
+    found = []
+    for side in (scale * max(height, width) for scale in scales):
+        rows, columns = ([(0.5 * extent)] if extent <= side else _along(extent, side) for extent in (height, width))
+        found += [(np.array([x, y]) - 0.5, side) for y in rows for x in columns]
+    return found
+
+
+def _along(extent: int, side: float) -> np.ndarray:
+    """Middles of intervals of length `side` that cover `extent` pixels and overlap by half or more."""
+    return np.linspace(side / 2, extent - side / 2, int(np.ceil(2 * (extent - side) / side)) + 1)
+
+
+def build(
+    *,
+    device: str = "cpu",
+    rotations: int = 8,
+    scales: Sequence[float] = (1.0,),
+    limit: int = 8,
+    least: float = 0.2,
+    threads: int | None = None,
+) -> Detector:
+    """At most `limit` candidates a frame with a confidence of at least `least`; always on the CPU.
+
+    Parameters
+    ----------
+    rotations : looks at every frame, turned by 360 / `rotations` degrees from one to the next; 1 is upright people only
+    scales : sides of the squares that are looked at over the picture's longer side; (1.0, 0.5) also finds people of
+        half the size, which 1.0 alone loses where they are lower than about a tenth of the picture's width
+    threads : of LiteRT; by default OMP_NUM_THREADS, else 1
+    """
+    if rotations < 1:
+        raise InputError(f"rotations: found {rotations}, expected 1 or more")
+    if not scales or not all(0 < scale <= 1 for scale in scales):
+        raise InputError(f"scales: found {list(scales)}, expected numbers above 0 and up to 1")
+    return Detector(rotations=rotations, scales=scales, limit=limit, least=least, threads=litert.threads(threads))

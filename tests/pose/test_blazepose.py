@@ -1,0 +1,110 @@
+"""BlazePose from boxes, with its real weights."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aqa_pipeline import keypoint_sets
+from aqa_pipeline.errors import InputError
+from aqa_pipeline.evaluation import pose_quality
+from aqa_pipeline.layers import blazepose as layers
+from aqa_pipeline.layers import litert
+from aqa_pipeline.pose import blazepose
+from aqa_pipeline.simdive.clips import simulate_clip
+from aqa_pipeline.simdive.dives import draw_dive
+
+
+def test_simulated_divers_have_their_points_and_a_frame_without_a_box_none():
+    clip, numbers = simulate_clip(draw_dive(3, 1)), [16, 24, 32]
+    boxes = np.column_stack([clip.boxes[numbers], np.ones(3)])
+    boxes[1] = np.nan
+    found = blazepose.build()(clip.frames[numbers], boxes)
+    assert (found.shape, found.dtype) == ((3, 17, 3), np.float32)
+    assert np.isnan(found[1]).all()
+    sides = (boxes[:, 2:4] - boxes[:, :2]).max(axis=1)
+    gaps = pose_quality.errors(found, clip.keypoints[numbers, :17, :2])
+    assert pose_quality.pck(gaps[[0, 2]], sides[[0, 2]], threshold=0.2) > 0.85
+
+
+def test_real_divers_are_found_turned_and_lost_upright(realdata):
+    records = json.loads((realdata / "hpmcore_examples/annotations.json").read_text())[::9]
+    folder = realdata / "hpmcore_examples/images"
+    frames = [cv2.imread(str(folder / record["image"]), cv2.IMREAD_COLOR_RGB) for record in records]
+    joints = np.array([record["joints"] for record in records])
+    boxes = np.column_stack([joints.min(axis=1), joints.max(axis=1), np.ones(len(joints))])
+    sides = (boxes[:, 2:4] - boxes[:, :2]).max(axis=1)
+    to, of = keypoint_sets.shared("coco_17", "mpii_16")
+    shares = [
+        pose_quality.pck(
+            pose_quality.errors(blazepose.build(turned=turned)(frames, boxes)[:, to], joints[:, of]),
+            sides,
+            threshold=0.2,
+        )
+        for turned in (True, False)
+    ]
+    assert shares[0] > 0.85
+    assert shares[1] < 0.6
+
+
+def test_a_clip_that_cannot_be_read_gets_its_error_and_the_others_go_on():
+    def broken():
+        raise InputError("spoilt.mp4: cannot be read")
+        yield
+
+    nobody, someone = np.full((1, 5), np.nan), np.array([[3, 4, 20, 30, 1]])
+    empty = [np.zeros((40, 50, 3), np.uint8)]
+    estimator = blazepose.build(rotations=1, tilts=(0.0,), mirrored=False, keypoint_set="blazepose_33")
+    answers = dict(estimator.many([("a", broken(), nobody), ("b", empty, someone)]))
+    assert isinstance(answers["a"], InputError)
+    assert answers["b"].shape == (1, 33, 3)
+
+
+@given(st.floats(-3, 3), st.floats(8, 90))
+def test_the_region_puts_the_axis_upright(angle, length):
+    hips = np.array([31.0, 17.0])
+    axis = np.stack([hips, hips + length * np.array([np.cos(angle), np.sin(angle)])])
+    centre, side, turn = layers.region(axis, padding=1.5)
+    matrix = layers.crops.matrices(centre[None], np.array([side]), size=100, angles=turn)
+    low, high = layers.crops.apply(matrix, axis[None])[0]
+    assert np.allclose(low, [49.5, 49.5])
+    assert np.allclose(high, [49.5, 49.5 - 100 / 3])
+
+
+def test_axes_that_agree_become_one_body():
+    up, down, away = [[10, 50], [10, 10]], [[10, 50], [10, 90]], [[90, 50], [90, 10]]
+    axes, scores = np.array([up, up, down, away], float), np.array([0.6, 0.8, 0.7, 0.5])
+    bodies, best = layers.merged(axes, scores, limit=5)
+    assert np.allclose(bodies, [up, away])
+    assert best.tolist() == [0.8, 0.5]
+    assert np.allclose(layers.merged(axes, scores, limit=5, one_a_place=False)[0], [up, down, away])
+
+
+def test_the_anchors_are_those_of_the_detector():
+    places = layers.anchors()
+    assert places.shape == (2254, 2)
+    assert places[[0, 1, 2, -1]].tolist() == [[0.5 / 28] * 2, [0.5 / 28] * 2, [1.5 / 28, 0.5 / 28], [6.5 / 7] * 2]
+
+
+def test_other_weights_and_missing_ones_are_refused():
+    with pytest.raises(InputError, match="expected 00"):
+        litert.packaged("mediapipe", layers.DETECTOR[0], sha256="00")
+    with pytest.raises(InputError, match="no_such_parcel is not installed"):
+        litert.packaged("no_such_parcel", "a.tflite", sha256="00")
+
+
+@pytest.mark.parametrize("wrong", [dict(smooth=4), dict(rotations=0), dict(tilts=()), dict(keypoint_set="coco17")])
+def test_wrong_options_are_named(wrong):
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        blazepose.build(**wrong)
+
+
+def test_the_median_over_time_takes_out_a_leap_and_leaves_gaps():
+    clip = np.zeros((5, 2, 3), np.float32)
+    clip[1, :, :2], clip[3] = 50, np.nan
+    steady = blazepose.smoothed(clip, 3)
+    assert (steady[1] == 0).all()
+    assert np.isnan(steady[3]).all()
