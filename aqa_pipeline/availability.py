@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from aqa_pipeline import plugins
-from aqa_pipeline.config import Config
+from aqa_pipeline import environments, plugins
+from aqa_pipeline.config import Config, PluginBlock
 
 # What a feature set is made from -> the kind of files that a data set must hold for it.
 KIND_OF_SOURCE = {"frames": "videos", "keypoints": "keypoints", "files": "features"}
@@ -20,8 +20,9 @@ KIND_OF_SOURCE = {"frames": "videos", "keypoints": "keypoints", "files": "featur
 class Availability:
     """Answers for one configuration."""
 
-    def __init__(self, settings: Config) -> None:
-        self._settings = settings
+    def __init__(self, settings: Config, *, conda: bool = False) -> None:
+        """`conda`: environments are made when they are needed, so none is absent."""
+        self._settings, self._conda = settings, conda
         self.missing = cache(self._missing)
         self.status = cache(self._status)
 
@@ -62,13 +63,15 @@ class Availability:
         return next((path for path in files if not path.is_file()), None)
 
     def _status(self, row: str, dataset: str) -> str:
-        """`ok`, or why a row cannot be run on a data set: data_absent, weights_absent."""
+        """`ok`, or why a row cannot be run on a data set: data_absent, weights_absent, not_run (no environment)."""
         if not self.is_present(dataset):
             return "data_absent"
         features = self._settings.variant(row).features
         if features is not None and not self._holds(dataset, self._kind_needed(features)):
             return "data_absent"
-        return "weights_absent" if any(not Path(path).is_file() for path in self._weights(row)) else "ok"
+        if any(not Path(path).is_file() for path in self._weights(row)) or self._lacks_weights(row):
+            return "weights_absent"
+        return "not_run" if self._environment_absent(row) else "ok"
 
     def _holds(self, dataset: str, kind: str) -> bool:
         """Whether the copy at hand has any files of a kind."""
@@ -94,6 +97,32 @@ class Availability:
             blocks += [settings.pose[of_features.estimator]] if of_features.estimator else []
         named = [str(block.options["weights"]) for block in blocks if block.options.get("weights")]
         return [name for name in named if Path(name).suffix]
+
+    def environments_absent(self) -> list[str]:
+        """Environments that rows of the tables need and that nobody made."""
+        rows = {row for name in self._settings.make_tables for row in self._settings.tables[name].rows}
+        return sorted({absent for row in rows if (absent := self._environment_absent(row))})
+
+    def _environment_absent(self, row: str) -> str | None:
+        """The environment that the estimator of a row lives in, where it is not there."""
+        estimator = self._estimator(row)
+        name = estimator and plugins.constant("pose", estimator[0], "environment")
+        return name if name and not self._conda and not environments.is_present(name) else None
+
+    def _lacks_weights(self, row: str) -> bool:
+        """Whether the estimator of a row ships no weights and was given none."""
+        estimator = self._estimator(row)
+        return bool(
+            estimator
+            and plugins.constant("pose", estimator[0], "needs_weights")
+            and not estimator[1].options.get("weights")
+        )
+
+    def _estimator(self, row: str) -> tuple[str, PluginBlock] | None:
+        """Plugin and block of the estimator whose keypoints a row reads."""
+        features = self._settings.variant(row).features
+        name = features and self._settings.features[features].estimator
+        return (self._settings.pose[name].use or name, self._settings.pose[name]) if name else None
 
     def _options(self, dataset: str) -> dict:
         return self._settings.datasets[dataset].options

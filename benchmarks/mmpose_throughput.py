@@ -20,7 +20,7 @@ import torch
 
 from aqa_pipeline.pose import _openmmlab, mmpose
 
-N_FRAMES, TURNS, BATCH = 16, 3, 16
+N_FRAMES, TURNS, BATCH = 16, 2, 16
 NAMES = ("hrnet_w32_dark_coco", "rtmpose_m_coco")
 
 

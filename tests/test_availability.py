@@ -80,3 +80,24 @@ def test_a_protocol_that_excludes_another_data_set_needs_it(release, tmp_path):
     assert Availability(check(blocks)).reasons("finediving", "clean") == {"finediving": "data_absent"}
     release("mtl_aqa")
     assert Availability(check(blocks)).reasons("finediving", "clean").get("finediving") is None
+
+
+def test_an_estimator_needs_its_weights_and_its_environment(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    row = "feature_ridge.motion"
+
+    def found(conda=False, **options):
+        blocks = {**BLOCKS, "pose": {**BLOCKS["pose"], "big": {"use": "mmpose", **options}}}
+        blocks["tables"] = {
+            "one": {**BLOCKS["tables"]["one"], "datasets": ["simdive"], "protocol": "k_fold", "rows": [row]}
+        }
+        return Availability(check(blocks), conda=conda)
+
+    assert found().status(row, "simdive") == "weights_absent"
+    assert found(weights="random").status(row, "simdive") == "not_run"
+    assert found(weights="random").environments_absent() == ["mmpose"]
+    assert found(conda=True, weights="random").status(row, "simdive") == "ok"
+    (tmp_path / ".venv-mmpose").mkdir()
+    (tmp_path / ".venv-mmpose" / "installed").touch()
+    assert found(weights="random").status(row, "simdive") == "ok"
+    assert found(weights="random").environments_absent() == []

@@ -51,9 +51,7 @@ def cross_entropy(cells: torch.Tensor, nowhere: torch.Tensor, target: torch.Tens
     return -(inside * there + (1 - inside) * log_chance[..., -1])
 
 
-def decode(
-    heatmaps: torch.Tensor, *, dark: bool = True, kernel: int = 11, whole_map: bool = False
-) -> torch.Tensor:
+def decode(heatmaps: torch.Tensor, *, dark: bool = True, kernel: int = 11, whole_map: bool = False) -> torch.Tensor:
     """`(..., h, w)` to `(..., 3)`: x, y in cells and the height of the peak as confidence.
 
     `dark=False` returns the highest cell itself. `kernel` is the odd width of DARK's blur: 11 goes with maps

@@ -26,6 +26,7 @@ from aqa_pipeline.layers import heatmaps, inference
 from aqa_pipeline.pose import _openmmlab, _top_down
 
 environment = "mmpose"  # the workflow runs the stage there
+needs_weights = True  # none come with the package
 
 MODELS = {
     "hrnet_w32_coco": "td-hm_hrnet-w32_8xb64-210e_coco-256x192",
