@@ -2,7 +2,7 @@
 
     .venv-mmpose/bin/python -m benchmarks.mmpose_throughput [THREADS]       writes benchmarks/mmpose_throughput.md
 
-Same model, same weights, same boxes, mirror test on. The weights are random, with normalisation fitted to the pictures so
+Same model, same weights, same boxes, mirror test on. The weights are random, with normalisation fitted to pictures, so
 that signals reach the heatmaps; each way is timed in turns, and the best of the turns is what counts.
 """
 
@@ -99,8 +99,9 @@ def main(threads: int = 2) -> None:
     head = [
         "# mmpose: batches against frame by frame",
         "",
-        f"Written by `benchmarks/mmpose_throughput.py`: {N_FRAMES} frames with a box each, mirror test on, batch {BATCH},"
-        f" {threads} threads, best of {TURNS}, {platform.machine()}, torch {torch.__version__}. Gaps in picture pixels.",
+        f"Written by `benchmarks/mmpose_throughput.py`: {N_FRAMES} frames with a box each, mirror test on,"
+        f" batch {BATCH}, {threads} threads, best of {TURNS}, {platform.machine()}, torch {torch.__version__}. Gaps are in picture"
+        " pixels.",
         "",
         "| model | inference_topdown, frames/s | ours, frames/s | ratio | median gap | largest gap | share over 0.01 |",
         "| --- | --- | --- | --- | --- | --- | --- |",
