@@ -100,7 +100,8 @@ def main(threads: int = 2) -> None:
         "# mmpose: batches against frame by frame",
         "",
         f"Written by `benchmarks/mmpose_throughput.py`: {N_FRAMES} frames with a box each, mirror test on,"
-        f" batch {BATCH}, {threads} threads, best of {TURNS}, {platform.machine()}, torch {torch.__version__}. Gaps are in picture"
+        f" batch {BATCH}, {threads} threads, best of {TURNS}, {platform.machine()}, torch {torch.__version__}."
+        " Gaps are in picture"
         " pixels.",
         "",
         "| model | inference_topdown, frames/s | ours, frames/s | ratio | median gap | largest gap | share over 0.01 |",

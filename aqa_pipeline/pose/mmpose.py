@@ -1,8 +1,8 @@
 """Top-down estimators of mmpose: HRNet, RTMPose and any other with a heatmap or SimCC head.
 
 The keypoints are those of `mmpose.apis.inference_topdown`, crop for crop; the way to them is shorter: batches run
-across frames and videos, normalisation is folded into the convolutions, and heatmaps are decoded all at once. This is the only
-file that uses mmpose, in an environment of its own that `make mmpose` makes.
+across frames and videos, normalisation is folded into the convolutions, and heatmaps are decoded all at once. This is
+the only file that uses mmpose, in an environment of its own that `make mmpose` makes.
 
 Published weights are files of OpenMMLab; none come with the package. Their names end in the first eight digits of their
 SHA-256, which are checked.
