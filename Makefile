@@ -1,17 +1,22 @@
 # The two commands: `make tables` and `make test`. Both make their own environment from the lock file first.
+# `make mmpose` adds the one for mmpose's estimators; `make test` does too, `make test MMPOSE=` goes without.
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := $(CURDIR)/.venv/bin
+PIP := -m pip install --quiet --disable-pip-version-check
+MMPOSE ?= .venv-mmpose/installed
 
 export PATH := $(BIN):$(PATH)
 
-.PHONY: tables test lint schema clean
+.PHONY: tables test mmpose lint schema clean
 
 tables: .venv/installed
 	snakemake --cores $(CORES)  # results/tables.csv, stage quality and pictures
 
-test: .venv/installed lint
+test: .venv/installed $(MMPOSE) lint
 	python -m pytest -p no:cacheprovider --numprocesses $(CORES) --dist loadfile
+
+mmpose: .venv-mmpose/installed
 
 lint: .venv/installed
 	ruff check .
@@ -26,9 +31,19 @@ schema: .venv/installed  # the JSON schema that editors use for config.yaml
 .venv/installed: requirements.lock requirements-no-deps.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, found " + sys.version)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-no-deps.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python $(PIP) --requirement requirements.lock
+	$(BIN)/python $(PIP) --no-deps --requirement requirements-no-deps.lock
+	$(BIN)/python $(PIP) --no-deps --no-build-isolation --editable .
+	touch $@
+
+# A layer over .venv: OpenMMLab's packages and what they need besides come first, all else is shared.
+.venv-mmpose/installed: .venv/installed requirements-mmpose.lock requirements-mmpose-from-source.lock
+	@command -v cc > /dev/null || { echo "make mmpose needs a C compiler (gcc or clang) and Python's headers: xtcocotools is built from source against numpy 2" >&2; exit 1; }
+	rm -rf .venv-mmpose
+	$(BIN)/python -m venv --without-pip .venv-mmpose
+	.venv-mmpose/bin/python envs/layer.py .venv
+	.venv-mmpose/bin/python $(PIP) --no-deps --requirement requirements-mmpose.lock
+	.venv-mmpose/bin/python $(PIP) --no-deps --no-build-isolation --no-binary :all: --requirement requirements-mmpose-from-source.lock
 	touch $@
 
 clean:

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from aqa_pipeline import plugins, weights
+from aqa_pipeline import environments, plugins, weights
 from aqa_pipeline.config import GIVEN, Config
 
 # What a feature set is made from -> the kind of files that a data set must hold for it.
@@ -21,8 +21,9 @@ KIND_OF_SOURCE = {"frames": "videos", "keypoints": "keypoints", "files": "featur
 class Availability:
     """Answers for one configuration."""
 
-    def __init__(self, settings: Config) -> None:
-        self._settings = settings
+    def __init__(self, settings: Config, *, conda: bool = False) -> None:
+        """`conda`: environments are made when they are needed, so none is absent."""
+        self._settings, self._conda = settings, conda
         self.missing = cache(self._missing)
         self.status = cache(self._status)
 
@@ -89,13 +90,15 @@ class Availability:
         return next((path for path in files if not path.is_file()), None)
 
     def _status(self, row: str, dataset: str) -> str:
-        """`ok`, or why a row cannot be run on a data set: data_absent, weights_absent."""
+        """`ok`, or why a row cannot be run on a data set: data_absent, weights_absent, not_run (no environment)."""
         if not self.is_present(dataset):
             return "data_absent"
         features = self._settings.variant(row).features
         if features is not None and not self._holds(dataset, self._kind_needed(features)):
             return "data_absent"
-        return "ok" if all(map(self._at_hand, self._weights(row))) else "weights_absent"
+        if not all(map(self._at_hand, self._weights(row))):
+            return "weights_absent"
+        return "not_run" if self._environment_absent(row) else "ok"
 
     def _holds(self, dataset: str, kind: str) -> bool:
         """Whether the copy at hand has any files of a kind."""
@@ -127,6 +130,21 @@ class Availability:
         blocks = [("pose", name, pose[name]) for name in self._settings.chain(estimator) if name != GIVEN]
         blocks += [("detection", detector, detection[detector])] if detector != GIVEN else []
         return {name for room, own, block in blocks for name in weights_of(room, block.use or own, block.options)}
+
+    def environments_absent(self) -> list[str]:
+        """Environments that rows of the tables need and that nobody made."""
+        rows = {row for name in self._settings.make_tables for row in self._settings.tables[name].rows}
+        return sorted({absent for row in rows if (absent := self._environment_absent(row))})
+
+    def _environment_absent(self, row: str) -> str | None:
+        """The environment that the estimator of a row lives in, where it is not there."""
+        features = self._settings.variant(row).features
+        name = features and self._settings.features[features].estimator
+        chain = [each for each in self._settings.chain(name) if each != GIVEN] if name else []
+        plugin = chain and (self._settings.pose[chain[-1]].use or chain[-1])
+        environment = plugin and plugins.constant("pose", plugin, "environment")
+        absent = environment and not self._conda and not environments.is_present(environment)
+        return environment if absent else None
 
     def _options(self, dataset: str) -> dict:
         return self._settings.datasets[dataset].options

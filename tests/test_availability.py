@@ -139,3 +139,24 @@ def test_labelled_pictures_that_are_not_there_are_left_out_with_what_is_trained_
     assert found.poses_measured("b") == ["given.tuned"]  # big.safetensors is nowhere, and nothing makes it
     assert (found.can_be_tuned("tuned"), found.can_be_tuned("other")) == (True, False)
     assert found.status("feature_ridge.motion", "simdive") == "ok"  # the run makes its weights first
+
+
+def test_an_estimator_needs_its_weights_and_its_environment(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    row = "feature_ridge.motion"
+
+    def found(conda=False, **options):
+        blocks = {**BLOCKS, "pose": {**BLOCKS["pose"], "big": {"use": "mmpose", **options}}}
+        blocks["tables"] = {
+            "one": {**BLOCKS["tables"]["one"], "datasets": ["simdive"], "protocol": "k_fold", "rows": [row]}
+        }
+        return Availability(check(blocks), conda=conda)
+
+    assert found().status(row, "simdive") == "weights_absent"
+    assert found(weights="random").status(row, "simdive") == "not_run"
+    assert found(weights="random").environments_absent() == ["mmpose"]
+    assert found(conda=True, weights="random").status(row, "simdive") == "ok"
+    (tmp_path / ".venv-mmpose").mkdir()
+    (tmp_path / ".venv-mmpose" / "installed").touch()
+    assert found(weights="random").status(row, "simdive") == "ok"
+    assert found(weights="random").environments_absent() == []

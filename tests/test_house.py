@@ -16,22 +16,37 @@ from aqa_pipeline import config, plugins
 ROOT = Path(__file__).parents[1]
 
 
-def locked() -> dict[str, str]:
-    lines = (ROOT / "requirements.lock").read_text().split()
+def locked(*names: str) -> dict[str, str]:
+    """Versions by name; of a package in several files that of the last."""
+    lines = [line for name in names for line in (ROOT / f"{name}.lock").read_text().split()]
     return {name.lower(): version for name, version in (line.split("==") for line in lines)}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda path: path.stem)
 def test_environments_pin_the_locked_versions(path):
     pins = next(entry["pip"] for entry in yaml.safe_load(path.read_text())["dependencies"] if isinstance(entry, dict))
-    versions = locked()
+    versions = locked("requirements", *(["requirements-mmpose"] if path.stem == "mmpose" else []))
     assert {pin: versions[pin.split("==")[0]] for pin in pins} == {pin: pin.split("==")[1] for pin in pins}
+
+
+def test_what_is_installed_after_mmpose_yaml_is_locked():
+    """Between the environment file and its script all of both locks is installed, each package once."""
+    script = (ROOT / "envs/mmpose.post-deploy.sh").read_text()
+    pins = next(
+        e["pip"]
+        for e in yaml.safe_load((ROOT / "envs/mmpose.yaml").read_text())["dependencies"]
+        if "pip" in e and isinstance(e, dict)
+    )
+    found = dict(pin.split("==") for pin in re.findall(r"[a-z-]+==[0-9.]+", script))
+    own = locked("requirements-mmpose", "requirements-mmpose-from-source")
+    assert found == {name: version for name, version in own.items() if name.startswith(("mm", "xtcocotools"))}
+    assert own.keys() - found.keys() <= {pin.split("==")[0] for pin in pins}
 
 
 def test_every_dependency_is_locked():
     text = (ROOT / "pyproject.toml").read_text()
     named = re.findall(r'"([a-z0-9-]+)>=', text)
-    assert [name for name in named if name not in locked() and name != "setuptools"] == []
+    assert [name for name in named if name not in locked("requirements") and name != "setuptools"] == []
 
 
 def test_the_schema_for_editors_is_in_step_with_the_models():

@@ -51,12 +51,13 @@ def cross_entropy(cells: torch.Tensor, nowhere: torch.Tensor, target: torch.Tens
     return -(inside * there + (1 - inside) * log_chance[..., -1])
 
 
-def decode(heatmaps: torch.Tensor, *, dark: bool = True, kernel: int = 11) -> torch.Tensor:
+def decode(heatmaps: torch.Tensor, *, dark: bool = True, kernel: int = 11, whole_map: bool = False) -> torch.Tensor:
     """`(..., h, w)` to `(..., 3)`: x, y in cells and the height of the peak as confidence.
 
     `dark=False` returns the highest cell itself. `kernel` is the odd width of DARK's blur: 11 goes with maps
     trained at sigma 2, 7 with 1.5, 17 with 3. A map without a positive value gives (0, 0, its maximum). Cells
-    within two of the border are not refined.
+    within two of the border are not refined. `whole_map` scales a blurred map by its highest cell anywhere, as the
+    published code does, and not around the peak alone: the same but for maps with negative values beside their peak.
     """
     assert heatmaps.ndim >= 2, heatmaps.shape
     assert kernel % 2 == 1, kernel
@@ -64,7 +65,9 @@ def decode(heatmaps: torch.Tensor, *, dark: bool = True, kernel: int = 11) -> to
     confidence, x, y = _peaks(maps)
     places = torch.stack([x, y], dim=-1).float()  # (N, 2)
     if dark:
-        places = places + _newton_step(_log_neighbourhood(maps, confidence, x, y, kernel), _inner(x, y, maps.shape))
+        top = _blurred_top(maps, kernel) if whole_map else None
+        log_map = _log_neighbourhood(maps, confidence, x, y, kernel, top)
+        places = places + _newton_step(log_map, _inner(x, y, maps.shape))
     places = torch.where(confidence[:, None] > 0, places, torch.zeros_like(places))
     return torch.cat([places, confidence[:, None]], dim=-1).reshape(*heatmaps.shape[:-2], 3)
 
@@ -82,9 +85,14 @@ def _inner(x: torch.Tensor, y: torch.Tensor, shape: torch.Size) -> torch.Tensor:
 
 
 def _log_neighbourhood(
-    maps: torch.Tensor, confidence: torch.Tensor, x: torch.Tensor, y: torch.Tensor, kernel: int
+    maps: torch.Tensor,
+    confidence: torch.Tensor,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    kernel: int,
+    top: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Logarithm of the blurred map on the 5 x 5 cells around each peak, `(N, 5, 5)`.
+    """Logarithm of the blurred map on the 5 x 5 cells around each peak, `(N, 5, 5)`; `top (N,)` of the whole if known.
 
     Only the cells that the blur of those 25 needs are read; beyond the border there are zeros. The blurred peak is
     scaled back to its height before, as published; a factor is a constant in the logarithm and matters only against
@@ -97,8 +105,17 @@ def _log_neighbourhood(
     cells = rows.clamp(0, height - 1)[:, :, None] * width + columns.clamp(0, width - 1)[:, None, :]
     patch = maps.flatten(1).gather(1, cells.flatten(1)).reshape(within.shape) * within
     blurred = _blur_matrix(kernel) @ patch @ _blur_matrix(kernel).T  # (N, 5, 5)
-    blurred = blurred * (confidence / blurred.amax(dim=(1, 2)).clamp(min=1e-20))[:, None, None]
+    top = blurred.amax(dim=(1, 2)).clamp(min=1e-20) if top is None else top
+    blurred = blurred * (confidence / top)[:, None, None]
     return blurred.clamp(min=1e-10).log()
+
+
+def _blurred_top(maps: torch.Tensor, kernel: int) -> torch.Tensor:
+    """Highest cell of each blurred map, `(N,)`; zeros beyond the border."""
+    taps = _blur_matrix(kernel)[0, :kernel].to(maps.device)
+    lines = torch.nn.functional.conv2d(maps[:, None], taps.view(1, 1, 1, -1), padding=(0, kernel // 2))
+    blurred = torch.nn.functional.conv2d(lines, taps.view(1, 1, -1, 1), padding=(kernel // 2, 0))
+    return blurred.amax(dim=(1, 2, 3))
 
 
 def _newton_step(log_map: torch.Tensor, usable: torch.Tensor) -> torch.Tensor:

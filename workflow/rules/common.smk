@@ -10,8 +10,10 @@ sys.path.insert(0, workflow.basedir)  # the package beside this file, also when 
 
 from snakemake.logging import logger
 
+from snakemake.settings.types import DeploymentMethod
+
 from aqa_pipeline import config as settings_module
-from aqa_pipeline import ledger, plugins
+from aqa_pipeline import environments, ledger, plugins
 from aqa_pipeline.availability import Availability
 from aqa_pipeline.errors import InputError
 
@@ -20,7 +22,8 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
-AVAILABLE = Availability(SETTINGS)
+UNDER_CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+AVAILABLE = Availability(SETTINGS, conda=UNDER_CONDA)
 
 
 wildcard_constraints:
@@ -142,6 +145,20 @@ def annotation_files(dataset):
     if is_simulated(dataset):
         return []
     return plugins.load("datasets", plugin("datasets", dataset)).annotation_files(**SETTINGS.datasets[dataset].options)
+
+
+# Estimators: some have an environment of their own.
+
+
+def environment_of(estimator):
+    """The conda environment of an estimator."""
+    return f"../../envs/{plugins.constant('pose', plugin('pose', estimator), 'environment') or 'pose'}.yaml"
+
+
+def python_of(estimator):
+    """The interpreter of an estimator; that of the environment that conda has activated, where it has one."""
+    own = plugins.constant("pose", plugin("pose", estimator), "environment")
+    return "python" if own is None or UNDER_CONDA else str(environments.interpreter(own))
 
 
 # Features: what they are made from.
@@ -284,6 +301,8 @@ def say_what_is_absent():
         logger.warning(f"data set {dataset} is absent: no {file}; datasets.{dataset}.root says where it lies")
     for name, path in AVAILABLE.absent_labels().items():
         logger.warning(f"labelled pictures {name} are absent: no {path}; labelled.{name} says where they lie")
+    for environment in AVAILABLE.environments_absent():
+        logger.warning(f"no {environments.interpreter(environment)}: run `make {environment}` for its estimators")
 
 
 def labelled_block(name):

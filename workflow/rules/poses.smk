@@ -41,7 +41,7 @@ rule estimate_keypoints:
     benchmark:
         "results/benchmarks/estimate_keypoints/{dataset}.{detector}.{estimator}.{shard}.tsv"
     conda:
-        "../../envs/pose.yaml"
+        lambda wildcards: environment_of(wildcards.estimator)
     threads: 1
     resources:
         mem_mb=2000,
@@ -49,10 +49,11 @@ rule estimate_keypoints:
         gpu=GPU,
     params:
         estimator=lambda wildcards: plugin("pose", wildcards.estimator),
+        python=lambda wildcards: python_of(wildcards.estimator),
         options=lambda wildcards: as_json(SETTINGS.pose[wildcards.estimator].options),
         version=stage_version("estimate_keypoints"),
     shell:
-        "python -m aqa_pipeline.stages.estimate_keypoints {input.frames} {input.boxes} {output}"
+        "{params.python} -m aqa_pipeline.stages.estimate_keypoints {input.frames} {input.boxes} {output}"
         " --estimator {params.estimator} --options {params.options:q} --threads {threads} > {log} 2>&1"
 
 
