@@ -390,9 +390,10 @@ def number_of(path: Path, row: int, column: str, text: str) -> float:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors file, or of a PyTorch checkpoint that holds nothing but tensors, on the CPU.
+    """Tensors of a safetensors file, or of a PyTorch checkpoint, on the CPU.
 
-    A checkpoint's `state_dict`, where it has one, is what is returned.
+    A checkpoint's `state_dict`, where it has one, is what is returned. What else lies beside it is not made: in the
+    place of every object but tensors and plain values there is an empty shell, and nothing of a stranger's is called.
     """
     import torch
     from safetensors.torch import load_file
@@ -402,13 +403,39 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         if Path(path).suffix == ".safetensors":
             return load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        found = _checkpoint(path)
     except (Exception, MemoryError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as weights without running code ({_why(error)})") from error
     found = found.get("state_dict", found) if isinstance(found, dict) else found
     if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
         raise InputError(f"{path}: holds more than named tensors, expected a state_dict")
     return dict(found)
+
+
+def _checkpoint(path: Path) -> Any:
+    """What torch reads of a checkpoint with `weights_only`, the classes that it does not know replaced by shells."""
+    import torch
+
+    try:
+        unknown = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except ValueError:  # not torch's zip; older formats are read without shells
+        unknown = []
+    shells = [(type("Shell", (_Shell,), {}), name) for name in unknown]
+    with torch.serialization.safe_globals(shells):
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+class _Shell:
+    """Stands for an object of a class that is not looked up: takes all it is given and keeps nothing."""
+
+    def __new__(cls, *_: object, **__: object) -> _Shell:
+        return super().__new__(cls)
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def __setstate__(self, _: object) -> None:
+        pass
 
 
 def unpack(archive: Path, folder: Path) -> int:

@@ -15,13 +15,16 @@ import numpy as np
 from aqa_pipeline.errors import InputError
 from aqa_pipeline.layers import blazepose, litert
 
+default_weights = ["blazepose_detector", "blazepose_landmarks_full"]
+
 
 class Detector:
     """Callable from frames `(H, W, 3)` to candidate boxes `(N, 5)`, x1 y1 x2 y2 confidence in picture pixels."""
 
-    weights, sha256 = blazepose.WEIGHTS, blazepose.SHA256
+    weights = ", ".join(default_weights)
 
     def __init__(self, *, rotations: int, scales: Sequence[float], limit: int, least: float, threads: int) -> None:
+        self.sha256 = blazepose.sha256()
         self._find = blazepose.Detector(threads=threads)
         self._look = blazepose.Landmarks(threads=threads)
         self._angles = 2 * np.pi * np.arange(rotations) / rotations

@@ -22,7 +22,7 @@ from aqa_pipeline.errors import InputError
 from aqa_pipeline.evaluation import pose_quality
 from aqa_pipeline.evaluation.coco_reference import CocoReference
 from aqa_pipeline.keypoint_sets import KeypointSet
-from aqa_pipeline.labelled import Labels, Person, extent, shared
+from aqa_pipeline.labelled import Labels, Person, extent
 
 COLUMNS = ["stage", "name", "metric", "group", "value", "ci_low", "ci_high", "n", "resampled"]
 LEAST_OVERLAP = 0.1  # a box that meets the person's less than that shows somebody else
@@ -125,8 +125,8 @@ def pose_rows(
     resampling: Resampling,
 ) -> list[dict[str, Any]]:
     """`COLUMNS` for the poses `(N, K, 3)` of all candidates: PCK, PCKh, OKS, and COCO's AP and AR."""
-    own_set, found_set = keypoint_sets.get(labels.keypoint_set), keypoint_sets.get(keypoint_set)
-    of, to = shared(own_set, found_set)
+    own_set = keypoint_sets.get(labels.keypoint_set)
+    of, to = keypoint_sets.shared(labels.keypoint_set, keypoint_set)
     keypoints = [found[:, to] for found in keypoints]
     measured = [
         _measure(picture.people, own, found, of, own_set)

@@ -118,15 +118,9 @@ def _drawn(groups: list[str], share: float, rng: np.random.Generator) -> set[str
     return set(rng.permutation(groups)[: max(1, round(share * len(groups)))].tolist())
 
 
-def shared(one: KeypointSet, other: KeypointSet) -> tuple[list[int], list[int]]:
-    """Columns of `one` and of `other` that bear the same names, in the order of `one`."""
-    names = [name for name in one.names if name in other.names]
-    return [one.index(name) for name in names], [other.index(name) for name in names]
-
-
 def in_set(keypoints: np.ndarray, own: str, wanted: str) -> np.ndarray:
     """Labelled keypoints `(K, 3)` of the set `own` as those of `wanted`; what it does not have is not labelled."""
-    of, to = shared(keypoint_sets.get(own), keypoint_sets.get(wanted))
+    of, to = keypoint_sets.shared(own, wanted)
     moved = np.zeros((len(keypoint_sets.get(wanted)), 3))
     moved[to] = keypoints[of]
     return moved

@@ -16,13 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aqa_pipeline import keypoint_sets
+from aqa_pipeline import keypoint_sets, weights
 from aqa_pipeline.layers import crops, litert
 
-DISTRIBUTION = "mediapipe"
-DETECTOR = ("pose_detection.tflite", "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c")
-LANDMARKS = ("pose_landmark_full.tflite", "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f")
-WEIGHTS, SHA256 = (", ".join(parts) for parts in zip(DETECTOR, LANDMARKS, strict=True))  # for a store's attributes
+DETECTOR, LANDMARKS = "blazepose_detector", "blazepose_landmarks_full"  # registered weights
 
 POINTS = 33
 _FLIPPED = np.array(keypoint_sets.get("blazepose_33").flipped)
@@ -45,7 +42,7 @@ class Detector:
     """Finds the axes of bodies in a square piece of a picture; it knows upright people best."""
 
     def __init__(self, *, threads: int) -> None:
-        self._network = litert.Network(litert.packaged(DISTRIBUTION, DETECTOR[0], sha256=DETECTOR[1]), threads=threads)
+        self._network = litert.Network(weights.path(DETECTOR), threads=threads)
         self._anchors = anchors()
 
     def __call__(
@@ -65,8 +62,7 @@ class Landmarks:
     """Finds the points of the body that fills a square piece of a picture, its axis pointing up."""
 
     def __init__(self, *, threads: int) -> None:
-        path = litert.packaged(DISTRIBUTION, LANDMARKS[0], sha256=LANDMARKS[1])
-        self._network = litert.Network(path, threads=threads)
+        self._network = litert.Network(weights.path(LANDMARKS), threads=threads)
 
     def __call__(
         self, frame: np.ndarray, centre: np.ndarray, side: float, *, angle: float = 0.0, mirrored: bool = False
@@ -160,3 +156,8 @@ def _sigmoid(logits: np.ndarray) -> np.ndarray:
     from scipy.special import expit
 
     return expit(logits)
+
+
+def sha256() -> str:
+    """SHA-256 of both networks, for the attributes of a store."""
+    return ", ".join(weights.sha256(name) for name in (DETECTOR, LANDMARKS))

@@ -1,12 +1,7 @@
-"""TensorFlow Lite networks at work, on the CPU, without TensorFlow: files that lie in an installed distribution.
-
-The distribution is a parcel for the weights; its code is never imported.
-"""
+"""TensorFlow Lite networks at work, on the CPU, without TensorFlow."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 import os
 from pathlib import Path
 
@@ -40,21 +35,6 @@ class Network:
         self._interpreter.set_tensor(self._input["index"], picture[None])
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(index)[0] for index in self._outputs]
-
-
-def packaged(distribution: str, file: str, *, sha256: str) -> Path:
-    """A file of an installed distribution; InputError where it is missing or is another one than expected."""
-    try:
-        listed = importlib.metadata.files(distribution) or []
-    except importlib.metadata.PackageNotFoundError:
-        raise InputError(f"weights '{file}': distribution {distribution} is not installed, expected it") from None
-    path = next((Path(entry.locate()) for entry in listed if entry.name == file), None)
-    if path is None or not path.is_file():
-        raise InputError(f"weights '{file}': not among the files of the installed distribution {distribution}")
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != sha256:
-        raise InputError(f"weights '{file}': {distribution} holds SHA-256 {found}, expected {sha256}")
-    return path
 
 
 def threads(wanted: int | None) -> int:

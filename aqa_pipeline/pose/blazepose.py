@@ -34,11 +34,13 @@ _GUESSES = 3  # at the axis, of which the second network takes the one that show
 _WITHOUT_AXIS = 1.0  # length of the axis over the box's longer side, where none was found
 _SPREAD = 0.02  # of the views over the side of the crop: at it the confidence is half
 
+default_weights = ["blazepose_detector", "blazepose_landmarks_full"]
+
 
 class Estimator:
     """Callable from frames `(H, W, 3)` and boxes `(T, 5)` to keypoints `(T, K, 3)` in picture pixels."""
 
-    weights, sha256 = blazepose.WEIGHTS, blazepose.SHA256
+    weights = ", ".join(default_weights)
 
     def __init__(
         self,
@@ -55,6 +57,7 @@ class Estimator:
     ) -> None:
         self.keypoint_set = keypoint_set
         self._columns, _ = keypoint_sets.shared("blazepose_33", keypoint_set)
+        self.sha256 = blazepose.sha256()
         self._find = blazepose.Detector(threads=threads)
         self._look = blazepose.Landmarks(threads=threads)
         self._angles = 2 * np.pi * np.arange(rotations) / rotations

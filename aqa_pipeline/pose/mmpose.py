@@ -4,14 +4,13 @@ The keypoints are those of `mmpose.apis.inference_topdown`, crop for crop; the w
 across frames and videos, normalisation is folded into the convolutions, and heatmaps are decoded all at once. This is
 the only file that uses mmpose, in an environment of its own that `make mmpose` makes.
 
-Published weights are files of OpenMMLab; none come with the package. Their names end in the first eight digits of their
-SHA-256, which are checked.
+Published weights are files of OpenMMLab; none come with the package. Those of the named models are registered
+(`aqa weights list`); the names of others end in the first eight digits of their SHA-256, which are checked.
 """
 
 from __future__ import annotations
 
 import copy
-import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,12 @@ import torch
 from torch import nn
 
 from aqa_pipeline import keypoint_sets, untrusted
+from aqa_pipeline import weights as stored_weights
 from aqa_pipeline.errors import AbsentError, InputError, nearest
 from aqa_pipeline.layers import heatmaps, inference
 from aqa_pipeline.pose import _openmmlab, _top_down
 
 environment = "mmpose"  # the workflow runs the stage there
-needs_weights = True  # none come with the package
 
 MODELS = {
     "hrnet_w32_coco": "td-hm_hrnet-w32_8xb64-210e_coco-256x192",
@@ -63,7 +62,8 @@ def build(
     ----------
     model : one of `MODELS`
     config : instead of `model`, a file, or the name of one in the installed mmpose
-    weights : checkpoint; `random` for an untrained network, of use for tests and timing alone
+    weights : name of the registry, or a checkpoint; by default the registered ones of `model`; `random` for an
+        untrained network, of use for tests and timing alone
     sha256 : of the checkpoint, or its first digits; by default those in a published name
     seed : of random weights
     flip : also look at every crop mirrored, and take the mean, as mmpose's test settings do
@@ -78,12 +78,13 @@ def build(
     """
     file = _config_file(config or _stem(model))
     settings = _settings(file)
-    checkpoint, digest = _checked(weights, sha256, file, seed)
+    registered = model if config is None and model in stored_weights.available() else None
+    checkpoint, digest = _checked(weights or registered, sha256, file, seed)
     network = _network(settings, checkpoint, seed)
     meta = _keypoint_facts(file, settings)
     look = _Look(network, settings, meta["flip_indices"], flip=flip, precision=precision, device=device)
     return _top_down.Estimator(
-        look, keypoint_set=meta["keypoint_set"], crop=_crop(file, settings), weights=Path(weights).name, sha256=digest,
+        look, keypoint_set=meta["keypoint_set"], crop=_crop(file, settings), weights=checkpoint.name if checkpoint else "random", sha256=digest,
         rotations=rotations, refine=refine, steadiness=steadiness, batch=batch, workers=workers,
     )  # fmt: skip
 
@@ -170,10 +171,11 @@ def _checked(weights: str | None, sha256: str | None, file: Path, seed: int) -> 
     """The checkpoint and its SHA-256; none for random weights."""
     if weights == "random":
         return None, f"random:{seed}"
+    if weights in stored_weights.available():
+        return stored_weights.path(weights, sha256=sha256), stored_weights.sha256(weights)
     if weights is None or not Path(weights).is_file():
         raise AbsentError(_where_to_find(weights, file))
-    with Path(weights).open("rb") as opened:
-        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    digest = stored_weights.digest(Path(weights))
     named = _PUBLISHED.search(Path(weights).name)
     wanted = (sha256 or (named[1] if named else "")).lower()
     if not digest.startswith(wanted):

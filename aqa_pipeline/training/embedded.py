@@ -23,7 +23,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from aqa_pipeline import keypoint_sets, stores, weights
 from aqa_pipeline.backbones import centre_net, heatmap_net
 from aqa_pipeline.errors import InputError, nearest
-from aqa_pipeline.labelled import Labels, shared
+from aqa_pipeline.labelled import Labels
 from aqa_pipeline.layers import centres, crops, heatmaps, inference
 from aqa_pipeline.training import athlete_samples
 from aqa_pipeline.training.athlete_samples import Samples, Variation
@@ -190,8 +190,8 @@ def train_estimator(
     options = dict(n_keypoints=len(chosen_set), **(network or {}))
     model = heatmap_net.build(**options)
     if start is not None:
-        begun = keypoint_sets.get(weights.facts(start)["keypoint_set"])
-        _begin_with(model, weights.load(start), rows=shared(chosen_set, begun))
+        begun = weights.facts(start)["keypoint_set"]
+        _begin_with(model, weights.load(start), rows=keypoint_sets.shared(keypoint_set, begun))
     cells = size // model.stride
 
     def batches() -> Iterator[tuple[torch.Tensor, dict[str, torch.Tensor]]]:

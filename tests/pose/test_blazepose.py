@@ -12,7 +12,6 @@ from aqa_pipeline import keypoint_sets
 from aqa_pipeline.errors import InputError
 from aqa_pipeline.evaluation import pose_quality
 from aqa_pipeline.layers import blazepose as layers
-from aqa_pipeline.layers import litert
 from aqa_pipeline.pose import blazepose
 from aqa_pipeline.simdive.clips import simulate_clip
 from aqa_pipeline.simdive.dives import draw_dive
@@ -87,13 +86,6 @@ def test_the_anchors_are_those_of_the_detector():
     places = layers.anchors()
     assert places.shape == (2254, 2)
     assert places[[0, 1, 2, -1]].tolist() == [[0.5 / 28] * 2, [0.5 / 28] * 2, [1.5 / 28, 0.5 / 28], [6.5 / 7] * 2]
-
-
-def test_other_weights_and_missing_ones_are_refused():
-    with pytest.raises(InputError, match="expected 00"):
-        litert.packaged("mediapipe", layers.DETECTOR[0], sha256="00")
-    with pytest.raises(InputError, match="no_such_parcel is not installed"):
-        litert.packaged("no_such_parcel", "a.tflite", sha256="00")
 
 
 @pytest.mark.parametrize("wrong", [dict(smooth=4), dict(rotations=0), dict(tilts=()), dict(keypoint_set="coco17")])
