@@ -18,6 +18,7 @@ LIKE_SIZE = 1.8  # most ratio of their longer sides
 LIKE_SHAPE = 0.5  # least correlation of their log(height / width) over time
 TOGETHER = 0.4  # least share of the first's frames in which the partner is seen
 SAME = 0.5  # IoU above which two boxes of a frame are the same person's
+OWN = 0.2  # IoU above which a box may be that of one of a pair whose tracks are known roughly
 
 
 def pair(people: Sequence[np.ndarray], track: _paths.Track, terms: _paths.Terms, least: float) -> np.ndarray:
@@ -26,10 +27,28 @@ def pair(people: Sequence[np.ndarray], track: _paths.Track, terms: _paths.Terms,
     second = _partner(_paths.without(people, track), first, terms)
     if second is None or not _alike(first, second, least):
         return np.stack([first, np.full_like(first, np.nan)])
-    both = _part_merged(np.stack([first, second]))
-    common = np.isfinite(both[:, :, 0]).all(axis=0)
-    places = _paths.centre(both[:, np.flatnonzero(common)[0]])[:, 0]
+    both = np.stack([first, second])
+    merged = _merged(both, people)
+    if merged:
+        both = _again(both, people, merged, terms)
+        both = _part(both, people, _merged(both, people))
+    places = _paths.centre(both[:, _together(both)[0]])[:, 0]
     return both if places[0] <= places[1] else both[::-1]
+
+
+def _again(both: np.ndarray, people: Sequence[np.ndarray], merged: dict[int, int], terms: _paths.Terms) -> np.ndarray:
+    """The pair `both (2, T, 5)` tracked without the boxes that lie over both, on which they may have changed places."""
+    theirs = []
+    for frame, boxes in enumerate(people):
+        boxes = np.delete(boxes, merged[frame], axis=0) if frame in merged else boxes
+        theirs.append(boxes[np.fmax(*(_overlap(boxes, own[frame]) for own in both)) > OWN])
+    track = _paths.best(theirs, terms)
+    if track is None:
+        return both
+    first = _paths.filled(track, len(people))
+    second = _partner(_paths.without(theirs, track), first, terms)
+    again = both if second is None else np.stack([first, second])
+    return again if len(_together(again)) else both
 
 
 def _partner(people: Sequence[np.ndarray], first: np.ndarray, terms: _paths.Terms) -> np.ndarray | None:
@@ -70,43 +89,50 @@ def _alike(first: np.ndarray, second: np.ndarray, least: float) -> bool:
     return bool(np.corrcoef(one, other)[0, 1] > LIKE_SHAPE)
 
 
-def _part_merged(both: np.ndarray) -> np.ndarray:
-    """Boxes (2, T, 5) with those over both athletes parted between them."""
-    both = both.copy()
-    for athlete in (0, 1):
-        merged = _merged(both[athlete], both[1 - athlete])
-        if not merged.any() or merged.all():
+def _merged(both: np.ndarray, people: Sequence[np.ndarray]) -> dict[int, int]:
+    """Frames, and rows of `people` there, of boxes that are more like one over both athletes than like either's own."""
+    together = _together(both)
+    found = {}
+    for frame in range(together[0], together[-1]):
+        if frame in together or not len(people[frame]):
             continue
-        whole = both[athlete, merged].copy()
-        both[athlete] = _refilled(both[athlete], ~merged)
-        both[:, merged] = _fitted(both[:, merged], whole)
-    return both
+        own, union = _expected(both, together, frame)
+        alike = _overlap(people[frame], union)
+        row = int(alike.argmax())
+        if alike[row] > max(_overlap(people[frame][[row]], box)[0] for box in own):
+            found[frame] = row
+    return found
 
 
-def _merged(boxes: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Frames (T,) whose box is more like one over both athletes than like its own before and after."""
-    alone = (boxes[:, 4] > 0) & (other[:, 4] == 0)
-    merged = np.zeros(len(boxes), bool)
-    seen = np.flatnonzero((boxes[:, 4] > 0) & (other[:, 4] > 0))
-    for frame in np.flatnonzero(alone):
-        if len(seen) and seen[0] < frame < seen[-1]:
-            own = np.array([np.interp(frame, seen, boxes[seen, column]) for column in range(4)])
-            union = np.concatenate([np.minimum(own[:2], other[frame, :2]), np.maximum(own[2:], other[frame, 2:4])])
-            merged[frame] = _overlap(boxes[None, frame], union)[0] > _overlap(boxes[None, frame], own)[0]
-    return merged
+def _together(both: np.ndarray) -> np.ndarray:
+    """Frames in which each of the two was seen by itself."""
+    return np.flatnonzero((both[:, :, 4] > 0).all(axis=0))
 
 
-def _refilled(boxes: np.ndarray, keep: np.ndarray) -> np.ndarray:
-    frames = np.flatnonzero(keep & (boxes[:, 4] > 0))
-    return _paths.filled(_paths.Track(frames, frames, boxes[frames], 0.0), len(boxes))
+def _expected(both: np.ndarray, together: np.ndarray, frame: int) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes (2, 4) at `frame` by those before and after, and the box (4,) over both."""
+    own = np.stack([_between(boxes, together, frame) for boxes in both])
+    return own, np.concatenate([own[:, :2].min(axis=0), own[:, 2:].max(axis=0)])
 
 
-def _fitted(both: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """Boxes (2, L, 5) moved and stretched until together they fill `whole (L, 5)`, whose confidence they get."""
-    low, high = both[:, :, :2].min(axis=0), both[:, :, 2:4].max(axis=0)  # (L, 2)
-    scale = (whole[:, 2:4] - whole[:, :2]) / np.maximum(high - low, 1.0)
-    corners = [(both[:, :, at : at + 2] - low) * scale + whole[:, :2] for at in (0, 2)]
-    return np.concatenate([*corners, np.broadcast_to(whole[None, :, 4:], (2, len(whole), 1))], axis=2)
+def _part(both: np.ndarray, people: Sequence[np.ndarray], merged: dict[int, int]) -> np.ndarray:
+    """Boxes (2, T, 5) with those over both athletes parted as the pair lies before and after."""
+    parted, together = both.copy(), _together(both)
+    for frame, row in merged.items():
+        parted[:, frame] = _fitted(*_expected(both, together, frame), people[frame][row])
+    return parted
+
+
+def _between(boxes: np.ndarray, frames: np.ndarray, frame: int) -> np.ndarray:
+    """Box (4,) at `frame`, interpolated from `boxes (T, 5)` at `frames`."""
+    return np.array([np.interp(frame, frames, boxes[frames, column]) for column in range(4)])
+
+
+def _fitted(own: np.ndarray, union: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Boxes (2, 5): `own (2, 4)` moved and stretched as their `union (4,)` becomes `whole (5,)`."""
+    scale = (whole[2:4] - whole[:2]) / np.maximum(union[2:] - union[:2], 1.0)
+    corners = [(own[:, at : at + 2] - union[:2]) * scale + whole[:2] for at in (0, 2)]
+    return np.concatenate([*corners, np.full((2, 1), whole[4])], axis=1)
 
 
 def _overlap(boxes: np.ndarray, other: np.ndarray) -> np.ndarray:
