@@ -1,7 +1,7 @@
 """Clips of unequal length through one network in full batches.
 
-A clip of 90 frames would leave a batch of 64 half empty twice; here the next clip's frames fill it up. Frames are read
-and cut by `workers` threads while the network works on the batch before, or in turn where there are none.
+A clip of 90 frames would leave a batch of 64 half empty; here the next clip's frames fill it up. Frames are read, and
+cut, by threads while the network works on the batch before, or in turn where there are none.
 """
 
 from __future__ import annotations
@@ -63,6 +63,46 @@ def through(
                 yield _finished(underway.popleft())
     while underway:
         yield _finished(underway.popleft())
+
+
+def one_after_the_other(
+    clips: Iterable[tuple[Hashable, int, Iterable[Item]]],
+    work: Callable[[Iterable[Item]], Iterable[Any]],
+    *,
+    ahead: int = 0,
+) -> Iterator[tuple[Any, list[Any]]]:
+    """Key and results of clips `(key, length, items)` whose items run through `work` as if they were one long clip.
+
+    `work` takes items and gives a result for each, in order, in batches of its own. `ahead`: a thread reads so many
+    items in advance while `work` is busy.
+    """
+    lengths: deque[tuple[Hashable, int]] = deque()
+
+    def items() -> Iterator[Item]:
+        for key, length, own in clips:
+            lengths.append((key, length))
+            yield from own
+
+    results = iter(work(_in_background(items(), ahead) if ahead else items()))
+    gathered: list[Any] = []
+    for result in results:
+        while lengths[0][1] == 0:
+            yield lengths.popleft()[0], []
+        gathered.append(result)
+        if len(gathered) == lengths[0][1]:
+            yield lengths.popleft()[0], gathered
+            gathered = []
+    yield from ((key, []) for key, _ in lengths)
+
+
+def _in_background(items: Iterator[Item], ahead: int) -> Iterator[Item]:
+    """The same items, `ahead` of them read in advance by a thread; what it meets is raised here."""
+    with ThreadPoolExecutor(1, thread_name_prefix="read") as pool:
+        end = object()
+        waiting = deque(pool.submit(next, items, end) for _ in range(ahead))
+        while (item := waiting.popleft().result()) is not end:
+            waiting.append(pool.submit(next, items, end))
+            yield item
 
 
 def _finished(clip: _Clip) -> tuple[Hashable, list[Any] | InputError]:

@@ -91,3 +91,26 @@ def test_every_clip_gets_its_own_results(lengths, batch, workers, bad):
             assert isinstance(results, InputError)
         else:
             assert results == [2 * item for item in items]
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 5])
+@pytest.mark.parametrize("batch", [1, 2, 4])
+@pytest.mark.parametrize("lengths", [(), (0,), (3, 0, 1, 4), (0, 2, 0, 0), (4, 4)])
+def test_clips_one_after_the_other(ahead, batch, lengths):
+    def work(items):
+        items = iter(items)
+        while filled := [item for _, item in zip(range(batch), items, strict=False)]:
+            yield from (10 * item for item in filled)
+
+    clips = [(key, length, iter(range(length))) for key, length in enumerate(lengths)]
+    found = list(streams.one_after_the_other(clips, work, ahead=ahead))
+    assert found == [(key, [10 * item for item in range(length)]) for key, length in enumerate(lengths)]
+
+
+def test_what_a_reading_thread_meets_is_raised():
+    def torn():
+        yield 1
+        raise InputError("torn")
+
+    with pytest.raises(InputError, match="torn"):
+        list(streams.one_after_the_other([("a", 2, torn())], lambda items: items, ahead=4))

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def select(candidates: Sequence[np.ndarray], *, threshold: float = 0.5) -> np.ndarray:
+def select(candidates: Sequence[np.ndarray], cuts: Sequence[int] = (), *, threshold: float = 0.5) -> np.ndarray:
     """Of each frame's candidates `(N, 5)` the one with the largest area and a confidence of at least `threshold`.
 
-    Returns `(T, 5)` float32; a row of NaN where no candidate reaches the threshold.
+    Camera `cuts` do not matter to it. Returns `(T, 5)` float32; a row of NaN where no candidate reaches the threshold.
     """
     chosen = np.full((len(candidates), 5), np.nan, np.float32)
     for row, boxes in zip(chosen, candidates, strict=True):

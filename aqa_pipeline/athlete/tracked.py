@@ -1,122 +1,134 @@
-"""The athlete as the one person whose boxes make the best track through the whole clip.
+"""The athlete as the one person whose boxes make the best track through a shot, and who moves as an athlete does.
 
-All candidates of all frames are nodes; a track is a path forward in time that may skip frames. Its worth is the sum of
+In every shot (a camera cut ends one and begins the next) tracks are taken out one by one, best first, as `_paths`
+weighs them. The athlete's is the one whose confident boxes change their shape most: one who folds, turns and stretches.
+A track whose shape stays as it is belongs to a spectator, a judge, a portrait or a still picture, and is never given,
+however sure and steady it is. A shot without an athlete has no boxes.
 
-    confidence   of each box, less the one at which it counts for nothing
-    motion       less for boxes that lie off the constant-velocity prediction, or change in size from one to the next
-    activity     more for boxes whose shape changes: a diver folds, turns and stretches, people who stand by do not
-    gaps         less for every frame skipped
-
-The best path over the whole clip is found by dynamic programming (Viterbi, with the velocity of the best path that ends
-in a node taken for the node's own). One confident bystander in one frame, or a still one in all of them, cannot win
-against a diver who is seen most of the time.
+Of two athletes side by side (synchronised diving) the second is found beside the first; see `_pairs`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import dataclasses
+import itertools
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from aqa_pipeline.athlete import _pairs, _paths
+from aqa_pipeline.errors import InputError
 
-@dataclass
-class _Nodes:
-    """All candidates of a clip, in order of time, with the best path that ends in each; M in all."""
-
-    frame: np.ndarray  # (M,)
-    box: np.ndarray  # (M, 5)
-    worth: np.ndarray  # (M,) of the node alone, later of the best path to it
-    velocity: np.ndarray  # (M, 2) pixels a frame, along the best path
-    previous: np.ndarray  # (M,) index of the node before, -1 at a start
+LIVELY = 0.25  # standard deviation of log(height / width) above which livelier boxes are no more an athlete's
+WINDOW = 11  # boxes over which it is taken
+STANDS = 12  # boxes in which a shape stays as it is, for one who only stands
+MEANWHILE = 0.3  # share of the mover's frames in which one who stands is there too, and so is somebody else
 
 
 def select(
     candidates: Sequence[np.ndarray],
+    cuts: Sequence[int] = (),
     *,
+    athletes: int = 1,
     max_gap: int = 8,
     even: float = 0.3,
     motion: float = 4.0,
     activity: float = 2.0,
     skipped: float = 0.1,
+    least_activity: float = 0.12,
 ) -> np.ndarray:
-    """The athlete's track `(T, 5)` float32 among candidates `T x (N, 5)`; NaN before, after, and where there is none.
+    """The athlete's boxes `(T, 5)` float32 among candidates `T x (N, 5)`; NaN before, after, and where there is none.
 
     Parameters
     ----------
+    cuts : frames that begin a new shot; no track crosses one, and each shot may have the athlete or not
+    athletes : 2 gives `(2, T, 5)`: first the one who is further left where a shot first has both, all NaN for a second
+        where there is one only
     max_gap : most frames in a row without a box inside the track; they are interpolated and get confidence 0
     even : confidence at which a box counts neither for nor against its track
-    motion, activity, skipped : weights of the terms above; distances are taken in box sizes
+    motion, activity, skipped : weights of the terms of `_paths`; distances are taken in box sizes
+    least_activity : standard deviation of log(height / width) along the track, below which it is no athlete's; 0 for
+        athletes who hold still
+
+    Raises
+    ------
+    InputError
+        `athletes` is neither 1 nor 2.
     """
-    nodes = _nodes(candidates, even)
-    for time in np.unique(nodes.frame):
-        _extend(nodes, int(time), max_gap=max_gap, motion=motion, activity=activity, skipped=skipped)
-    track = np.full((len(candidates), 5), np.nan, np.float32)
-    if len(nodes.frame) == 0 or nodes.worth.max() <= 0:
-        return track
-    path = _trace_back(nodes)
-    return _interpolated(track, nodes.frame[path], nodes.box[path])
+    if athletes not in (1, 2):
+        raise InputError(f"athletes: {athletes}, expected 1 or 2")
+    terms = _paths.Terms(max_gap=max_gap, even=even, motion=motion, activity=activity, skipped=skipped)
+    people = [np.asarray(boxes, np.float64).reshape(-1, 5) for boxes in candidates]
+    found = np.full((2, len(people), 5), np.nan, np.float32)
+    for shot in _shots(len(people), cuts):
+        track = _athlete(people[shot], terms, least_activity)
+        if track is not None and athletes == 2:
+            found[:, shot] = _pairs.pair(people[shot], track, terms, least_activity)
+        elif track is not None:
+            found[0, shot] = _paths.filled(track, len(people[shot]))
+    return found if athletes == 2 else found[0]
 
 
-def _nodes(candidates: Sequence[np.ndarray], even: float) -> _Nodes:
-    counts = [len(boxes) for boxes in candidates]
-    boxes = [np.asarray(boxes, np.float64).reshape(-1, 5) for boxes in candidates]
-    box = np.concatenate([np.zeros((0, 5)), *boxes])
-    frame = np.repeat(np.arange(len(counts)), counts)
-    return _Nodes(frame, box, box[:, 4] - even, np.zeros((len(box), 2)), np.full(len(box), -1))
+def _shots(n_frames: int, cuts: Sequence[int]) -> Iterator[slice]:
+    edges = sorted({0, n_frames, *(int(cut) for cut in cuts if 0 < cut < n_frames)})
+    return itertools.starmap(slice, itertools.pairwise(edges))
 
 
-def _extend(nodes: _Nodes, time: int, *, max_gap: int, motion: float, activity: float, skipped: float) -> None:
-    """Give every node of frame `time` its best predecessor among the frames before."""
-    now = np.flatnonzero(nodes.frame == time)
-    before = np.flatnonzero((nodes.frame < time) & (nodes.frame >= time - 1 - max_gap))
-    if not len(before):
-        return
-    steps = (time - nodes.frame[before])[:, None]  # (P, 1)
-    gain, velocity = _link(nodes.box[before], nodes.velocity[before], nodes.box[now], steps, motion, activity)
-    total = nodes.worth[before][:, None] + gain - skipped * (steps - 1)  # (P, N)
-    best = total.argmax(axis=0)
-    columns = np.arange(len(now))
-    joins = total[best, columns] > 0  # otherwise the path starts anew here
-    nodes.worth[now] += np.where(joins, total[best, columns], 0.0)
-    nodes.previous[now] = np.where(joins, before[best], -1)
-    fresh = nodes.previous[before[best]] < 0
-    smooth = np.where(
-        fresh[:, None], velocity[best, columns], (velocity[best, columns] + nodes.velocity[before[best]]) / 2
-    )
-    nodes.velocity[now] = np.where(joins[:, None], smooth, 0.0)
+def _athlete(people: Sequence[np.ndarray], terms: _paths.Terms, least: float) -> _paths.Track | None:
+    """The athlete's track of a shot, among the boxes that are no bystander's.
+
+    One who stands while somebody moves is a bystander. One who stands before or after that may be the athlete, who
+    waits on the board.
+    """
+    standing, moving = _standing(people, terms, least)
+    mover = _best(moving, terms, least)
+    if standing and mover is not None:
+        for track in standing:
+            if len(np.intersect1d(track.frames, mover.frames)) < MEANWHILE * len(mover.frames):
+                moving = _paths.put_back(moving, track)
+        mover = _best(moving, terms, least)
+    return mover
 
 
-def _link(
-    old: np.ndarray, old_velocity: np.ndarray, new: np.ndarray, steps: np.ndarray, motion: float, activity: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Gain `(P, N)` of joining `old (P, 5)` to `new (N, 5)`, `steps (P, 1)` frames later; velocity `(P, N, 2)`."""
-    old_extent, new_extent = (np.maximum(b[:, 2:4] - b[:, :2], 1.0) for b in (old, new))
-    move = (new[None, :, :2] + new[None, :, 2:4] - old[:, None, :2] - old[:, None, 2:4]) / 2  # (P, N, 2)
-    size = np.sqrt(old_extent.max(axis=1)[:, None] * new_extent.max(axis=1)[None])  # (P, N), longer sides
-    surprise = np.linalg.norm(move - old_velocity[:, None] * steps[..., None], axis=-1) / size
-    growth = np.log(new_extent[None] / old_extent[:, None])  # (P, N, 2)
-    shape_change = np.abs(growth).max(axis=-1)
-    longer_change = np.abs(np.log(new_extent.max(axis=1)[None] / old_extent.max(axis=1)[:, None]))
-    off = surprise**2 + 0.5 * longer_change**2
-    busy = np.minimum(shape_change, 0.3) - 0.1
-    gain = activity * busy - motion * np.minimum(off / np.sqrt(steps), 4.0)
-    gain = np.where(surprise > 0.8 + 0.2 * (steps - 1), -np.inf, gain)
-    return gain, move / steps[..., None]
+def _best(people: Sequence[np.ndarray], terms: _paths.Terms, least: float) -> _paths.Track | None:
+    """The track of the most value; tracks are taken out until those left are not worth as much."""
+    chosen, most = None, 0.0
+    while (track := _paths.best(people, terms)) is not None and track.worth > most:
+        value = _value(track, terms, least)
+        if value > most:
+            chosen, most = track, value
+        people = _paths.without(people, track)
+    return chosen
 
 
-def _trace_back(nodes: _Nodes) -> np.ndarray:
-    path = [int(nodes.worth.argmax())]
-    while nodes.previous[path[-1]] >= 0:
-        path.append(int(nodes.previous[path[-1]]))
-    return np.array(path[::-1])
+def _value(track: _paths.Track, terms: _paths.Terms, least: float) -> float:
+    """How much an athlete's a track is: the confidence of its boxes, by how lively the shape is around each."""
+    confidence = track.boxes[:, 4]
+    if (confidence == 1).all():  # given and not detected: the whole picture, for a clip cut around one athlete
+        return float(confidence.sum())
+    if _paths.shape(track.boxes).std() < least:
+        return 0.0
+    return float(((confidence - terms.even) * np.minimum(_liveliness(track) / LIVELY, 1.0)).sum())
 
 
-def _interpolated(track: np.ndarray, frames: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Fill `track (T, 5)` from the first to the last of `frames`, straight across gaps, confidence 0 there."""
-    inside = np.arange(frames[0], frames[-1] + 1)
-    for column in range(4):
-        track[inside, column] = np.interp(inside, frames, boxes[:, column])
-    track[inside, 4] = 0.0
-    track[frames, 4] = boxes[:, 4]
-    return track
+def _liveliness(track: _paths.Track) -> np.ndarray:
+    """Standard deviation of the shape in the `WINDOW` boxes around each, (L,)."""
+    from scipy.ndimage import uniform_filter1d
+
+    shape = _paths.shape(track.boxes)
+    mean, square = (uniform_filter1d(values, WINDOW, mode="nearest") for values in (shape, shape**2))
+    return np.sqrt(np.maximum(square - mean**2, 0.0))
+
+
+def _standing(
+    people: Sequence[np.ndarray], terms: _paths.Terms, least: float
+) -> tuple[list[_paths.Track], Sequence[np.ndarray]]:
+    """Long tracks whose shape stays as it is, and the boxes without them."""
+    steady = dataclasses.replace(terms, activity=-2 * terms.activity)
+    found: list[_paths.Track] = []
+    while (track := _paths.best(people, steady)) is not None and len(track.frames) >= STANDS:
+        if _paths.shape(track.boxes).std() >= least:
+            break
+        found.append(track)
+        people = _paths.without(people, track)
+    return found, people

@@ -29,9 +29,9 @@ class Story:
     title: str = ""
     boxes: np.ndarray | None = None  # (T, 5) pixels
     keypoints: np.ndarray | None = None  # (T, K, 3) pixels and confidence
-    keypoint_set: KeypointSet | None = None
-    partner_boxes: np.ndarray | None = None  # as `boxes`, of the other athlete of a synchronised pair
+    partner_boxes: np.ndarray | None = None  # the same of the second of two athletes
     partner_keypoints: np.ndarray | None = None
+    keypoint_set: KeypointSet | None = None
     steps: Sequence[dict[str, Any]] = field(default_factory=tuple)  # sub_action and first_frame
     score_text: str = ""
     running: np.ndarray | None = None  # (T,) the score predicted from the frames so far
@@ -50,17 +50,18 @@ def pages(frames: Sequence[np.ndarray], story: Story, *, height: int = 540) -> I
         scale = max(1.0, height / frame.shape[0])
         size = tuple(2 * round(side * scale / 2) for side in (frame.shape[1], frame.shape[0]))  # mp4 wants even sides
         page = cv2.resize(np.ascontiguousarray(frame), size, interpolation=cv2.INTER_LINEAR)
-        for boxes in filter(_is_given, (story.boxes, story.partner_boxes)):
-            draw_box(page, boxes[number], scale)
-        for keypoints in filter(_is_given, (story.keypoints, story.partner_keypoints)):
-            if story.keypoint_set is not None:
-                draw_skeleton(page, keypoints[number], story.keypoint_set, scale)
+        _draw_athletes(page, story, number, scale)
         _write(page, story.title, (10, 24), 0.6)
         yield np.vstack([page, _strip(story, number, len(frames), page.shape[1])])
 
 
-def _is_given(array: np.ndarray | None) -> bool:
-    return array is not None
+def _draw_athletes(page: np.ndarray, story: Story, number: int, scale: float) -> None:
+    for boxes in (story.boxes, story.partner_boxes):
+        if boxes is not None:
+            draw_box(page, boxes[number], scale)
+    for keypoints in (story.keypoints, story.partner_keypoints):
+        if keypoints is not None and story.keypoint_set is not None:
+            draw_skeleton(page, keypoints[number], story.keypoint_set, scale)
 
 
 def draw_box(page: np.ndarray, box: np.ndarray, scale: float) -> None:

@@ -15,7 +15,6 @@ import numpy as np
 
 from aqa_pipeline import keypoint_sets, plugins
 from aqa_pipeline.errors import InputError, nearest
-from aqa_pipeline.keypoint_sets import KeypointSet
 
 BODY_OF_BOX = 0.53  # COCO's areas are those of the body's mask, about half its box
 

@@ -84,9 +84,17 @@ def build(
     meta = _keypoint_facts(file, settings)
     look = _Look(network, settings, meta["flip_indices"], flip=flip, precision=precision, device=device)
     return _top_down.Estimator(
-        look, keypoint_set=meta["keypoint_set"], crop=_crop(file, settings), weights=checkpoint.name if checkpoint else "random", sha256=digest,
-        rotations=rotations, refine=refine, steadiness=steadiness, batch=batch, workers=workers,
-    )  # fmt: skip
+        look,
+        keypoint_set=meta["keypoint_set"],
+        crop=_crop(file, settings),
+        weights=checkpoint.name if checkpoint else "random",
+        sha256=digest,
+        rotations=rotations,
+        refine=refine,
+        steadiness=steadiness,
+        batch=batch,
+        workers=workers,
+    )
 
 
 def _stem(model: str) -> str:

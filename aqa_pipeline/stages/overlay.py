@@ -8,7 +8,7 @@ from aqa_pipeline import frames as videos
 from aqa_pipeline import keypoint_sets, stores
 from aqa_pipeline.stages import command_line, progress
 
-VERSION = 1
+VERSION = 2
 
 
 def overlay(
@@ -53,6 +53,8 @@ def overlay(
                 title=" ".join([video_id, *([] if pd.isna(sample["action_type"]) else [sample["action_type"]])]),
                 boxes=athletes.array(video_id, "boxes"),
                 keypoints=points.array(video_id, "keypoints"),
+                partner_boxes=athletes[video_id].get("partner_boxes"),
+                partner_keypoints=points[video_id].get("partner_keypoints"),
                 keypoint_set=keypoint_sets.get(points.facts(video_id)["keypoint_set"]),
                 steps=() if sample["steps"] is None else list(sample["steps"]),
                 score_text=films.score_text(sample["score"], found, video_id, row),

@@ -18,3 +18,8 @@ def test_largest_above_the_threshold_wins():
 
 def test_no_frames():
     assert largest_box.select([]).shape == (0, 5)
+
+
+def test_cuts_do_not_matter():
+    frames = [np.array([[0, 0, 20, 30, 0.9]])] * 4
+    assert (largest_box.select(frames, [2]) == largest_box.select(frames)).all()

@@ -34,6 +34,17 @@ def test_the_box_is_where_it_should_be(clip):
     assert not near(pages[3][:180], overlay.BOX).any()
 
 
+def test_the_partner_is_drawn_too(clip):
+    boxes, points = np.full((2, 7, 5), np.nan), np.full((7, 17, 3), np.nan)
+    boxes[:, 2] = [[20, 30, 60, 70, 0.9], [100, 30, 130, 70, 0.9]]
+    points[2, COCO.index("left_hip")] = [115, 50, 0.9]
+    story = overlay.Story(boxes=boxes[0], partner_boxes=boxes[1], partner_keypoints=points, keypoint_set=COCO)
+    page = list(overlay.pages(clip, story, height=180))[2][:180]
+    columns = np.nonzero(near(page, overlay.BOX))[1]
+    assert (columns.min(), columns.max()) == pytest.approx((40, 260), abs=2)
+    assert near(page[95:106, 225:236], overlay.LEFT).any()
+
+
 def test_left_and_right_have_colours_of_their_own_and_unseen_points_none(clip):
     keypoints = np.full((7, 17, 3), np.nan)
     for name, x in (("left_hip", 30), ("left_knee", 30), ("right_hip", 90), ("right_knee", 90)):

@@ -66,7 +66,8 @@ def pipeline(tmp_path, video):
     with opened[0] as clips, opened[1] as boxes, opened[2] as keypoints:
         for video_id in ids:
             clips.put(video_id, arrays, **facts)
-            boxes.put(video_id, {"boxes": np.full((5, 5), 7.0)})
+            partners = {"partner_boxes": np.full((5, 5), np.nan)} if video_id == "v00" else {}
+            boxes.put(video_id, {"boxes": np.full((5, 5), 7.0), **partners})
             if video_id != "v11":
                 keypoints.put(video_id, {"keypoints": np.full((5, 17, 3), 9.0)}, keypoint_set="coco_17")
     return [tmp_path / "samples.parquet", *folders]

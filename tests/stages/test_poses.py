@@ -10,6 +10,10 @@ import pytest
 
 from aqa_pipeline import stores
 from aqa_pipeline.errors import InputError
+from aqa_pipeline.evaluation.pose_quality import recall
+from aqa_pipeline.frames import encode_jpeg
+from aqa_pipeline.simdive.clips import simulate_clip
+from aqa_pipeline.simdive.dives import draw_dive
 from aqa_pipeline.stages.contact_sheet import contact_sheet
 from aqa_pipeline.stages.detect_athlete import detect_athlete
 from aqa_pipeline.stages.estimate_keypoints import estimate_keypoints
@@ -80,6 +84,62 @@ def test_what_failed_before_stays_out_and_is_carried_on(dives, tmp_path):
         np.testing.assert_array_equal(boxes.array("dive_00000", "boxes")[0, :4], [0, 0, 320, 180])
         stage, reason = boxes.failures["dive_00001"]
     assert (stage, "empty.mp4: the file is empty" in reason) == ("extract_frames", True)
+
+
+def store_of(path, clips):
+    """A frame store of clips by name, each T x (H, W, 3)."""
+    with stores.write(path, kind="frames", version=1, made_by={}) as store:
+        for name, pictures in clips.items():
+            jpeg = [encode_jpeg(picture) for picture in pictures]
+            offset = np.cumsum([0, *map(len, jpeg)])
+            store.put(name, {"jpeg": np.concatenate(jpeg), "offset": offset}, fps=25.0, width=320, height=180)
+    return path
+
+
+@pytest.fixture(scope="module")
+def filmed():
+    """Two dives (T, H, W, 3) in different halls, with the truth."""
+    return [simulate_clip(draw_dive(seed=23, index=index)) for index in (0, 1)]
+
+
+def test_clips_without_an_athlete_have_no_boxes(filmed, tmp_path):
+    dive = filmed[0]
+    empty = [frame for frame, box in zip(dive.frames, dive.boxes, strict=True) if np.isnan(box[0])]
+    clips = {"nobody": empty, "black": np.zeros((9, 180, 320, 3), np.uint8), "still": dive.frames[:1].repeat(20, 0)}
+    detect_athlete(store_of(tmp_path / "f.h5", clips), tmp_path / "b.h5", detector="embedded", device="cpu")
+    with stores.read(tmp_path / "b.h5", kind="boxes") as boxes:
+        assert sorted(boxes) == ["black", "nobody", "still"]
+        for name, pictures in clips.items():
+            assert boxes.array(name, "boxes").shape == (len(pictures), 5)
+            assert np.isnan(boxes.array(name, "boxes")).all()
+            assert boxes.array(name, "cuts").tolist() == []
+
+
+def test_black_frames_and_a_cut_in_a_dive(filmed, tmp_path):
+    first, second = (dive.frames for dive in filmed)
+    dark = first.copy()
+    dark[30:33] = 0
+    clips = {"dark": dark, "cut": [*first[:40], *second]}
+    detect_athlete(store_of(tmp_path / "f.h5", clips), tmp_path / "b.h5", detector="embedded", device="cpu")
+    with stores.read(tmp_path / "b.h5", kind="boxes") as boxes:
+        assert boxes.array("dark", "cuts").tolist() == []
+        found = boxes.array("dark", "boxes")
+        assert (found[30:33, 4] == 0).all()  # filled in
+        assert recall(found[10:40], filmed[0].boxes[10:40]) > 0.9
+        assert boxes.array("cut", "cuts").tolist() == [40]
+        truth = np.concatenate([filmed[0].boxes[:40], filmed[1].boxes])
+        assert recall(boxes.array("cut", "boxes"), truth) > 0.85
+
+
+def test_of_two_athletes_asked_for_a_lone_diver_is_the_first(filmed, tmp_path):
+    dive = filmed[0]
+    store, options = store_of(tmp_path / "f.h5", {"lone": dive.frames}), {"athletes": 2}
+    detect_athlete(store, tmp_path / "b.h5", detector="embedded", device="cpu", athlete_options=options)
+    with stores.read(tmp_path / "b.h5", kind="boxes") as boxes:
+        assert recall(boxes.array("lone", "boxes"), dive.boxes) > 0.85
+        partner = boxes.array("lone", "partner_boxes")
+        assert partner.shape == (len(dive.frames), 5)
+        assert np.isnan(partner).all()
 
 
 def test_an_unknown_detector_is_answered_with_the_nearest(dives, tmp_path):

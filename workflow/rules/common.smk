@@ -44,6 +44,9 @@ wildcard_constraints:
 # side by side: the default profile admits one GPU job at a time.
 GPU = int(workflow.non_local_exec or any(Path(os.sep, "dev").glob("nvidia[0-9]*")))
 
+# Beside a GPU some threads read frames and cut crops; without one the network needs every core itself.
+READERS = 4 if GPU else 1
+
 
 def protocol_of(wildcards):
     return SETTINGS.datasets[wildcards.dataset].protocols[wildcards.protocol]

@@ -12,7 +12,7 @@ rule detect_athlete:
         "results/benchmarks/detect_athlete/{dataset}.{detector}.{shard}.tsv"
     conda:
         "../../envs/pose.yaml"
-    threads: 1
+    threads: READERS
     resources:
         mem_mb=2000,
         runtime=60,
@@ -26,7 +26,7 @@ rule detect_athlete:
     shell:
         "python -m aqa_pipeline.stages.detect_athlete {input} {output}"
         " --detector {params.detector} --options {params.options:q}"
-        " --athlete {params.athlete} --athlete-options {params.athlete_options:q} > {log} 2>&1"
+        " --athlete {params.athlete} --athlete-options {params.athlete_options:q} --threads {threads} > {log} 2>&1"
 
 
 rule estimate_keypoints:
@@ -42,7 +42,7 @@ rule estimate_keypoints:
         "results/benchmarks/estimate_keypoints/{dataset}.{detector}.{estimator}.{shard}.tsv"
     conda:
         lambda wildcards: environment_of(wildcards.estimator)
-    threads: 1
+    threads: READERS
     resources:
         mem_mb=2000,
         runtime=60,
