@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 import time
@@ -306,20 +307,21 @@ def overlay(
 def poses(
     videos: Annotated[list[Path], typer.Argument(help="video files or folders of numbered pictures")],
     out: Annotated[Path, typer.Option(help="folder of the results")],
-    detector: Annotated[str, typer.Option(help="a file of detection/")] = "embedded",
+    detector: Annotated[str, typer.Option(help="a file of detection/")] = "blazepose",
     athlete: Annotated[str, typer.Option(help="a file of athlete/")] = "tracked",
-    estimator: Annotated[str, typer.Option(help="a file of pose/")] = "embedded",
+    estimator: Annotated[str, typer.Option(help="a file of pose/")] = "blazepose",
     detector_options: Options = {},
     athlete_options: Options = {},
     estimator_options: Options = {},
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    threads: Annotated[int, typer.Option(min=1, help="all cores by default")] = os.cpu_count() or 1,
 ) -> None:
     """Find the athlete and the keypoints in one's own videos: stores, a film and a CSV of each."""
     from aqa_pipeline import own_videos
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     choice = own_videos.Choice(
-        detector, athlete, estimator, detector_options, athlete_options, estimator_options, device
+        detector, athlete, estimator, detector_options, athlete_options, estimator_options, device, threads
     )
     failures = own_videos.poses(videos, out, choice)
     for name in sorted({video.stem for video in videos} - set(failures)):

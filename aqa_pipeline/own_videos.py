@@ -17,13 +17,14 @@ from aqa_pipeline.errors import InputError
 class Choice:
     """Which plugins look at the videos, with what options."""
 
-    detector: str = "embedded"
+    detector: str = "blazepose"
     athlete: str = "tracked"
-    estimator: str = "embedded"
+    estimator: str = "blazepose"
     detector_options: Mapping[str, Any] = field(default_factory=dict)
     athlete_options: Mapping[str, Any] = field(default_factory=dict)
     estimator_options: Mapping[str, Any] = field(default_factory=dict)
     device: str = "auto"
+    threads: int = 1
 
 
 def poses(videos: Sequence[Path], out: Path, choice: Choice = Choice(), *, height: int = 540) -> dict[str, str]:
@@ -50,6 +51,7 @@ def poses(videos: Sequence[Path], out: Path, choice: Choice = Choice(), *, heigh
         options=dict(choice.detector_options),
         athlete_options=dict(choice.athlete_options),
         device=choice.device,
+        threads=choice.threads,
     )
     estimate_keypoints(
         frames,
@@ -58,6 +60,7 @@ def poses(videos: Sequence[Path], out: Path, choice: Choice = Choice(), *, heigh
         estimator=choice.estimator,
         options=dict(choice.estimator_options),
         device=choice.device,
+        threads=choice.threads,
     )
     with stores.read(keypoints, kind="keypoints") as store:
         failures = {video_id: reason for video_id, (_, reason) in store.failures.items()}

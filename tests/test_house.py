@@ -43,6 +43,12 @@ def test_what_is_installed_after_mmpose_yaml_is_locked():
     assert own.keys() - found.keys() <= {pin.split("==")[0] for pin in pins}
 
 
+def test_what_is_installed_after_pose_yaml_is_locked():
+    script = (ROOT / "envs/pose.post-deploy.sh").read_text()
+    found = dict(pin.split("==") for pin in re.findall(r"[a-z-]+==[0-9.]+", script))
+    assert found == locked("requirements-no-deps")
+
+
 def test_every_dependency_is_locked():
     text = (ROOT / "pyproject.toml").read_text()
     named = re.findall(r'"([a-z0-9-]+)>=', text)

@@ -22,7 +22,8 @@ def dive(tmp_path_factory):
 def test_a_video_becomes_stores_a_film_and_a_csv(dive, tmp_path):
     path, truth = dive
     (tmp_path / "broken.mp4").write_bytes(b"no video")
-    failures = own_videos.poses([path, tmp_path / "broken.mp4"], tmp_path / "out", own_videos.Choice(device="cpu"))
+    choice = own_videos.Choice(detector="embedded", estimator="embedded", device="cpu")
+    failures = own_videos.poses([path, tmp_path / "broken.mp4"], tmp_path / "out", choice)
     assert list(failures) == ["broken"]
     assert "broken.mp4: cannot be opened as a video" in failures["broken"]
     name = path.stem

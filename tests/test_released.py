@@ -15,7 +15,7 @@ EXPERIMENTS = sorted(
     path
     for path in (ROOT / "experiments").glob("*.yaml")
     if not {"simdive", "dive_clips"}
-    & {d for t in yaml.safe_load(path.read_text())["tables"].values() for d in t["datasets"]}
+    & {d for t in yaml.safe_load(path.read_text()).get("tables", {}).values() for d in t["datasets"]}
     or path.stem == "pose_guided"
 )
 

@@ -1,7 +1,8 @@
 """OpenMMLab without what heatmap and SimCC estimators never call: mmcv's compiled operators, and torchvision.
 
-mmpose imports both by name when it is imported, for heads and drawings that are not used here. Where they are missing,
-modules of placeholders stand in for them: a class that can be named and derived from, and that raises when it is made.
+mmpose imports both by name when it is imported, for heads and drawings that are not used here. Modules of placeholders
+stand in for them: a class that can be named and derived from, and that raises when it is made. Of torchvision also
+where it is installed, for it may not fit the torch at hand (see `detection/_torchvision.py`).
 """
 
 from __future__ import annotations
@@ -17,9 +18,6 @@ from types import ModuleType
 
 from aqa_pipeline.errors import InputError
 
-# What is stood in for -> the module whose absence says that it is missing.
-_MISSING_WITHOUT = {"mmcv.ops": "mmcv._ext", "torchvision": "torchvision"}
-
 
 def modules(*names: str) -> list[ModuleType]:
     """The named modules of OpenMMLab, imported; InputError where this environment does not hold them."""
@@ -32,7 +30,12 @@ def modules(*names: str) -> list[ModuleType]:
 @contextmanager
 def stood_in() -> Iterator[None]:
     """Only while OpenMMLab is imported: others may ask whether torchvision is there, and must hear the truth."""
-    finder = _Finder([root for root, sign in _MISSING_WITHOUT.items() if importlib.util.find_spec(sign) is None])
+    finder = _Finder(
+        [
+            *(["mmcv.ops"] if importlib.util.find_spec("mmcv._ext") is None else []),
+            *(["torchvision"] if "torchvision" not in sys.modules else []),
+        ]
+    )
     before = set(sys.modules)
     sys.meta_path.insert(0, finder)
     try:

@@ -213,7 +213,7 @@ def _network(settings: Any, checkpoint: Path | None, seed: int) -> nn.Module:
 
 def _fill(network: nn.Module, tensors: dict[str, torch.Tensor], checkpoint: Path) -> None:
     """As `load_state_dict`, with one line that says what does not fit."""
-    tensors = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
+    tensors = {_current(name): tensor for name, tensor in tensors.items()}
     own = {name: tensor.shape for name, tensor in network.state_dict().items()}
     optional = {name for name in own if name.endswith("num_batches_tracked")}
     kept = {name: tensor for name, tensor in tensors.items() if not name.startswith(("data_preprocessor.", "ema_"))}
@@ -226,6 +226,11 @@ def _fill(network: nn.Module, tensors: dict[str, torch.Tensor], checkpoint: Path
         said = "; ".join(f"{len(names)} {what} ({', '.join(names[:2])})" for what, names in wrong.items() if names)
         raise InputError(f"{checkpoint}: weights of another model: {said}")
     network.load_state_dict(kept, strict=False)
+
+
+def _current(name: str) -> str:
+    """The name of a weight today: before 1.0 the head was called keypoint_head, and wrapped models carry a prefix."""
+    return re.sub("^keypoint_head[.]", "head.", name.removeprefix("module."))
 
 
 class _Look:

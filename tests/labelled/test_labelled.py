@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from aqa_pipeline import frames, keypoint_sets, plugins
 from aqa_pipeline.errors import InputError
-from aqa_pipeline.labelled import Labels, Picture, extent, in_set, parted, shared
+from aqa_pipeline.labelled import Labels, Picture, extent, in_set, parted
 
 COCO = keypoint_sets.get("coco_17")
 MPII = keypoint_sets.get("mpii_16")
@@ -95,9 +95,6 @@ def test_mpii_by_hand(folder):
 
 
 def test_points_of_the_same_name_in_two_sets():
-    of, to = shared(MPII, COCO)
-    assert len(of) == 12
-    assert [MPII.names[i] for i in of] == [COCO.names[i] for i in to]
     points = np.arange(48.0).reshape(16, 3)
     moved = in_set(points, "mpii_16", "coco_17")
     assert moved[COCO.index("left_wrist")].tolist() == [45, 46, 47]

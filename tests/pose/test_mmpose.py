@@ -113,8 +113,12 @@ def test_the_hash_is_looked_at_before_the_weights(mmpose, tmp_path):
 
 @inside
 def test_no_weights_are_answered_with_the_published_file(mmpose):
-    with pytest.raises(InputError, match=r"download https://.*coco-256x192-0e00bf12_20220914.pth and say"):
+    with pytest.raises(
+        InputError, match=r"aqa weights fetch hrnet_w32_dark_coco`, or get https://.*-0e00bf12_20220914"
+    ):
         mmpose.build()
+    with pytest.raises(InputError, match=r"no weights for .*: download https://.*td-hm_vgg16-bn.*pth and say"):
+        mmpose.build(config="td-hm_vgg16-bn_8xb64-210e_coco-256x192")
     with pytest.raises(InputError, match=r"no file 'w.pth' for td-hm_hrnet-w48_dark.*wholebody_384x288_dark-f5726563"):
         mmpose.build(model="hrnet_w48_dark_coco_wholebody", weights="w.pth")
 

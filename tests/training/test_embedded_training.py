@@ -7,7 +7,7 @@ import torch
 from aqa_pipeline import frames, keypoint_sets, weights
 from aqa_pipeline.backbones import centre_net, heatmap_net
 from aqa_pipeline.errors import InputError
-from aqa_pipeline.labelled import Labels, Person, Picture, shared
+from aqa_pipeline.labelled import Labels, Person, Picture
 from aqa_pipeline.training import embedded
 from aqa_pipeline.training.athlete_samples import Samples, Variation
 
@@ -112,7 +112,9 @@ def test_a_larger_set_can_begin_with_the_weights_of_a_smaller(samples, tmp_path)
     embedded.save(tmp_path / "small.safetensors", small)
     model = heatmap_net.build(**{**heatmap_net.tiny, "n_keypoints": 133})
     fresh = model.out.weight.detach().clone()
-    embedded._begin_with(model, weights.load(tmp_path / "small.safetensors"), rows=shared(WHOLE_BODY, COCO))
+    embedded._begin_with(
+        model, weights.load(tmp_path / "small.safetensors"), rows=keypoint_sets.shared(WHOLE_BODY.name, COCO.name)
+    )
     assert model.out.weight[:17].detach() == pytest.approx(small.tensors["out.weight"], abs=1e-3)
     assert torch.equal(model.out.weight[17:], fresh[17:])
     assert model.stem.conv.weight.detach() == pytest.approx(small.tensors["stem.conv.weight"], abs=1e-3)
@@ -127,7 +129,9 @@ def test_other_sets_begin_with_the_rows_of_the_same_name(samples, tmp_path):
     mpii = keypoint_sets.get("mpii_16")
     model = heatmap_net.build(**{**heatmap_net.tiny, "n_keypoints": 16})
     fresh = model.out.weight.detach().clone()
-    embedded._begin_with(model, weights.load(tmp_path / "small.safetensors"), rows=shared(mpii, COCO))
+    embedded._begin_with(
+        model, weights.load(tmp_path / "small.safetensors"), rows=keypoint_sets.shared(mpii.name, COCO.name)
+    )
     own, theirs = mpii.index("left_wrist"), COCO.index("left_wrist")
     for layer in ("out", "nowhere"):
         begun = getattr(model, layer).weight.detach()

@@ -120,5 +120,5 @@ def test_a_checkpoint_of_pytorch_is_read_without_running_it(tmp_path):
     torch.save({"state_dict": {"x": torch.ones(2, 3, dtype=torch.float16)}}, tmp_path / "net.pth")
     assert weights.load(tmp_path / "net.pth")["x"].dtype == torch.float32
     torch.save({"model": print}, tmp_path / "evil.pth")
-    with pytest.raises(InputError, match="without running code"):
+    with pytest.raises(InputError, match="holds more than named tensors"):
         weights.load(tmp_path / "evil.pth")

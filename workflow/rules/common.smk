@@ -153,14 +153,20 @@ def annotation_files(dataset):
 # Estimators: some have an environment of their own.
 
 
-def environment_of(estimator):
-    """The conda environment of an estimator."""
-    return f"../../envs/{plugins.constant('pose', plugin('pose', estimator), 'environment') or 'pose'}.yaml"
+def own_environment(*estimators):
+    """The environment that one of some estimators lives in, if not in the common one."""
+    own = [plugins.constant("pose", plugin("pose", estimator), "environment") for estimator in estimators]
+    return next(filter(None, own), None)
 
 
-def python_of(estimator):
-    """The interpreter of an estimator; that of the environment that conda has activated, where it has one."""
-    own = plugins.constant("pose", plugin("pose", estimator), "environment")
+def environment_of(*estimators):
+    """The conda environment of estimators."""
+    return f"../../envs/{own_environment(*estimators) or 'pose'}.yaml"
+
+
+def python_of(*estimators):
+    """The interpreter of estimators; that of the environment that conda has activated, where it has one."""
+    own = own_environment(*estimators)
     return "python" if own is None or UNDER_CONDA else str(environments.interpreter(own))
 
 

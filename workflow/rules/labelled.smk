@@ -14,13 +14,14 @@ rule measure_labelled:
     wildcard_constraints:
         labels=LABELLED,
     conda:
-        "../../envs/pose.yaml"
+        lambda wildcards: environment_of(*estimators_measured(wildcards.labels))
     threads: 1
     resources:
         mem_mb=3000,
         runtime=120,
         gpu=GPU,
     params:
+        python=lambda wildcards: python_of(*estimators_measured(wildcards.labels)),
         labelled=lambda wildcards: as_json(labelled_block(wildcards.labels)),
         detectors=lambda wildcards: built_blocks("detection", detectors_measured(wildcards.labels)),
         estimators=lambda wildcards: built_blocks("pose", estimators_measured(wildcards.labels)),
@@ -29,7 +30,7 @@ rule measure_labelled:
         seed=SETTINGS.seed,
         version=stage_version("measure_labelled"),
     shell:
-        "python -m aqa_pipeline.stages.measure_labelled {output}"
+        "{params.python} -m aqa_pipeline.stages.measure_labelled {output}"
         " --labelled {params.labelled:q} --detectors {params.detectors:q}"
         " --estimators {params.estimators:q} {params.measured}"
         " --bootstrap {params.bootstrap} --seed {params.seed} > {log} 2>&1"
