@@ -96,7 +96,7 @@ def progress(items: Iterable[Any], label: str, total: int | None = None, every: 
 def made_by(stage: str, **facts: Any) -> dict[str, Any]:
     """What made a store: stage, options and library versions; kept in its attributes."""
     libraries = {"python": platform.python_version()}
-    for name in ("aqa-pipeline", "numpy", "opencv-python-headless", "torch"):
+    for name in ("aqa-pipeline", "numpy", "opencv-python-headless", "torch", "ai-edge-litert", "onnxruntime", "mmpose"):
         with contextlib.suppress(PackageNotFoundError):
             libraries[name] = version(name)
     return dict(stage=stage, **facts, libraries=libraries)

@@ -117,7 +117,9 @@ def test_no_weights_are_answered_with_the_published_file(mmpose):
         InputError, match=r"aqa weights fetch hrnet_w32_dark_coco`, or get https://.*-0e00bf12_20220914"
     ):
         mmpose.build()
-    with pytest.raises(InputError, match=r"no weights for .*: download https://.*td-hm_vgg16-bn.*pth and say"):
+    with pytest.raises(
+        InputError, match=r"no weights for .*: download https://.*vgg16_bn_coco_256x192-7e7c58d6_20210517.pth and say"
+    ):
         mmpose.build(config="td-hm_vgg16-bn_8xb64-210e_coco-256x192")
     with pytest.raises(InputError, match=r"no file 'w.pth' for td-hm_hrnet-w48_dark.*wholebody_384x288_dark-f5726563"):
         mmpose.build(model="hrnet_w48_dark_coco_wholebody", weights="w.pth")
