@@ -42,15 +42,15 @@ PCK and OKS of all frames stand with 95 % intervals: bootstrap over frames, {dra
 alike and there are two dives, so they are too narrow for what another dive would give. The clips' cells hold PCK@0.2,
 PCK@0.1 and OKS. A frame without a pose counts as wrong. Seconds are of processor time on one thread.
 
-How the parameters were chosen: the angles, tilts, the padding and the surroundings on these frames, so the figures of
-`default` are those of a method fitted to them, by a handful of numbers. What a closer look is taken at (`closer`,
-`sure` of the detector) was chosen on two other, unlabelled clips (see athlete.md), and where the looking ends early
-(`sure`, `agree` of the estimator) was set once and not tuned.
+How the parameters were chosen: those of the search and of the views on these frames, of which clips A and B were
+looked at one by one, so take the figures of `default` as fitted to them by a handful of numbers. What a closer look is
+taken at (`closer`, `sure` of the detector) was chosen on an unlabelled clip (see athlete.md). Where the looking ends
+early (`sure`, `agree` of the estimator) was set once, before anything was measured, and not changed.
 
 Others: on 101 frames of the same source, of which these 69 are a part, mediapipe 0.10.21 (full, still images) had
-PCK@0.2 .848, PCK@0.1 .607 and OKS .616 on the 94 frames in which it found somebody; the landmark network alone had .908,
-.630 and .652 with the true axis, and .294, .116 and .149 in the true box without turning. The sets are not the same,
-so the figures can only be compared roughly.
+PCK@0.2 .848, PCK@0.1 .607 and OKS .616 on the 94 frames in which it found somebody; the landmark network alone had
+.908, .630 and .652 with the true axis, and .294, .116 and .149 in the true box without turning. The sets are not the
+same, so the figures can only be compared roughly.
 """
 
 
