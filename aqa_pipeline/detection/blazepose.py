@@ -3,6 +3,9 @@
 The first network was trained on upright people; turning the frame lets it find those in the air. It gives a place and
 an axis, the second network the body's points, and the box is what these span. Of the two scores the product is the
 confidence: bystanders get a high one too, and which of the candidates is the athlete is decided in `athlete/`.
+
+A folded body is often seen at once but too large or the wrong way up, and the second network then shows no person. Such
+places are searched again from nearer, and several guesses at the axis are tried there.
 """
 
 from __future__ import annotations
