@@ -6,7 +6,7 @@ rotations    the surroundings of the box are searched for the body's axis under 
              of those that agree
 tilts        the body, upright now, is seen a little turned to either side and in the mirror, and each point is the
              median of what these views say; the spread of the views lowers its confidence
-sure, agree  how soon the looking ends where a person is seen for sure and the views are at one; half the time is saved
+sure, agree  how soon the looking ends where a person is seen for sure and the views are at one
 smooth       over a clip, the median of so many frames; 1 treats every frame as a still picture
 
 `turned=False` takes the place and the size of the same axis, but leaves the picture as it is: this is what a top-down
