@@ -18,7 +18,7 @@ from aqa_pipeline import frames, plugins, shots, stores
 from aqa_pipeline.evaluation.pose_quality import iou
 from aqa_pipeline.evaluation.quality import frame_groups
 
-SEED, DIVES = 4711, 60  # a seed that no network was trained on
+SEED, DIVES = 20261, 60  # no network was trained on it, and no parameter chosen on it; 4711 was looked at
 SHEETS = Path("results/benchmarks/athlete")
 
 

@@ -1,11 +1,12 @@
 """BlazePose from boxes: finds the body's axis around the box, turns it upright, and looks from several sides at once.
 
-Three things make it fit for people in the air:
+What makes it fit for people in the air, and fast:
 
 rotations    the surroundings of the box are searched for the body's axis under as many angles, and the axis is the mean
              of those that agree
 tilts        the body, upright now, is seen a little turned to either side and in the mirror, and each point is the
              median of what these views say; the spread of the views lowers its confidence
+sure, agree  how soon the looking ends where a person is seen for sure and the views are at one
 smooth       over a clip, the median of so many frames; 1 treats every frame as a still picture
 
 `turned=False` takes the place and the size of the same axis, but leaves the picture as it is: this is what a top-down
@@ -53,6 +54,8 @@ class Estimator:
         mirrored: bool,
         padding: float,
         smooth: int,
+        sure: float,
+        agree: float,
         threads: int,
     ) -> None:
         self.keypoint_set = keypoint_set
@@ -62,7 +65,9 @@ class Estimator:
         self._look = blazepose.Landmarks(threads=threads)
         self._angles = 2 * np.pi * np.arange(rotations) / rotations
         self._turned, self._refine, self._padding, self._smooth = turned, refine, padding, smooth
-        self._views = [(np.deg2rad(tilt), mirror) for tilt in tilts for mirror in (False, True)[: 1 + mirrored]]
+        self._tilts = np.deg2rad(sorted(tilts, key=abs))
+        self._mirrors = (False, True)[: 1 + mirrored]
+        self._sure, self._agree = sure, agree
 
     def __call__(self, frames: Iterable[np.ndarray], boxes: np.ndarray) -> np.ndarray:
         """Keypoints `(T, K, 3)` float32: x, y, confidence; NaN where the box is NaN.
@@ -91,27 +96,52 @@ class Estimator:
 
     def _pose(self, frame: np.ndarray, box: np.ndarray) -> np.ndarray:
         """The body in one box, (33, 3)."""
-        axis = self._axis(frame, box)
-        for _ in range(self._refine):
-            axis = self._seen(frame, axis).axis
-        bodies = [self._seen(frame, axis, tilt=tilt, mirrored=mirrored) for tilt, mirrored in self._views]
+        axis, body = self._start(frame, box)
+        for step in range(self._refine):
+            axis = (body if step == 0 else self._seen(frame, axis)).axis
         _, side, _ = blazepose.region(axis, padding=self._padding)
+        bodies: list[blazepose.Body] = []
+        for tilt in self._tilts:
+            bodies += [self._seen(frame, axis, tilt=tilt, mirrored=mirrored) for mirrored in self._mirrors]
+            if self._agreed(bodies, side):
+                break
         return np.column_stack(_median_body(bodies, side))
 
-    def _axis(self, frame: np.ndarray, box: np.ndarray) -> np.ndarray:
-        """The axis (2, 2) of the body in a box; where the detector sees none, the surest of those that start there."""
-        found = [
-            self._find(frame, centres[0], sides[0], angle=angle, least=_LEAST)
-            for centres, sides in (crops.squares(box[None], padding=padding) for padding in _SURROUNDINGS)
-            for angle in self._angles
-        ]
+    def _agreed(self, bodies: Sequence[blazepose.Body], side: float) -> bool:
+        """Whether the views so far are at one, so that more of them would move nothing."""
+        spread = _spread(np.stack([body.points for body in bodies])) / side
+        return len(bodies) > 1 and float(np.mean(spread)) < self._agree
+
+    def _start(self, frame: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, blazepose.Body]:
+        """The axis (2, 2) of the body in a box, and what is seen there.
+
+        The wider surroundings are searched only where the narrower do not show a person for sure; where the detector
+        sees none in either, the surest of the axes that start there is taken.
+        """
+        axes, scores = np.zeros((0, 2, 2)), np.zeros(0)
+        best, axis, body = -1.0, None, None
+        for padding in _SURROUNDINGS:
+            found = self._searched(frame, box, padding)
+            axes, scores = np.concatenate([axes, found[0]]), np.concatenate([scores, found[1]])
+            guesses, likely = blazepose.merged(axes, scores, limit=_GUESSES, one_a_place=False)
+            for guess, score in zip(guesses, likely, strict=True):
+                seen = self._seen(frame, guess)
+                if score * seen.person > best:
+                    best, axis, body = score * seen.person, guess, seen
+            if best >= self._sure:
+                break
+        if axis is None or body is None:
+            axis = self._guessed_axis(frame, box)
+            body = self._seen(frame, axis)
+        return axis, body
+
+    def _searched(self, frame: np.ndarray, box: np.ndarray, padding: float) -> tuple[np.ndarray, np.ndarray]:
+        """Axes (N, 2, 2) and scores (N,) that begin inside the box, found in its surroundings under every angle."""
+        (centre,), (side,) = crops.squares(box[None], padding=padding)
+        found = [self._find(frame, centre, side, angle=angle, least=_LEAST) for angle in self._angles]
         axes, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
         inside = ((axes[:, 0] >= box[:2]) & (axes[:, 0] <= box[2:4])).all(axis=1)
-        if not inside.any():
-            return self._guessed_axis(frame, box)
-        guesses, scores = blazepose.merged(axes[inside], scores[inside], limit=_GUESSES, one_a_place=False)
-        persons = [self._seen(frame, guess).person for guess in guesses]
-        return guesses[np.argmax(scores * persons)]
+        return axes[inside], scores[inside]
 
     def _guessed_axis(self, frame: np.ndarray, box: np.ndarray) -> np.ndarray:
         (centre,), (length,) = crops.squares(box[None], padding=_WITHOUT_AXIS)
@@ -131,9 +161,14 @@ def _median_body(bodies: Sequence[blazepose.Body], side: float) -> tuple[np.ndar
     """Points (33, 2) and confidence (33,) of what views of one body, in crops of a `side`, agree on."""
     points = np.stack([body.points for body in bodies])
     middle = np.median(points, axis=0)
-    spread = np.median(np.linalg.norm(points - middle, axis=-1), axis=0) / side
+    spread = _spread(points) / side
     sure = np.mean([body.confidence * body.person for body in bodies], axis=0)
     return middle, sure / (1 + (spread / _SPREAD) ** 2)
+
+
+def _spread(points: np.ndarray) -> np.ndarray:
+    """Median distance (33,) of the places (V, 33, 2) of V views from their middle."""
+    return np.median(np.linalg.norm(points - np.median(points, axis=0), axis=-1), axis=0)
 
 
 def smoothed(keypoints: np.ndarray, width: int) -> np.ndarray:
@@ -156,6 +191,8 @@ def build(
     mirrored: bool = True,
     padding: float = 1.35,
     smooth: int = 1,
+    sure: float = 0.7,
+    agree: float = 0.01,
     threads: int | None = None,
 ) -> Estimator:
     """An estimator of `keypoint_set` (blazepose_33 or coco_17); always on the CPU.
@@ -168,6 +205,8 @@ def build(
     tilts, mirrored : the views of the last look: degrees off the axis, each also in the mirror
     padding : side of the crop over the diameter of the circle around the body
     smooth : odd number of frames of a median over time, 1 for none
+    sure : score of an axis times that of the person there, from which on the search ends; above 1 it goes all the way
+    agree : mean spread of the views, over the side of the crop, below which no more are asked for; 0 asks for all
     threads : of LiteRT; by default OMP_NUM_THREADS, else 1
     """
     if keypoint_set not in KEYPOINT_SETS:
@@ -186,5 +225,7 @@ def build(
         mirrored=mirrored,
         padding=padding,
         smooth=smooth,
+        sure=sure,
+        agree=agree,
         threads=litert.threads(threads),
     )
