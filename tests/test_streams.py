@@ -114,3 +114,21 @@ def test_what_a_reading_thread_meets_is_raised():
 
     with pytest.raises(InputError, match="torn"):
         list(streams.one_after_the_other([("a", 2, torn())], lambda items: items, ahead=4))
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+@pytest.mark.parametrize("count", [0, 1, 5, 20])
+def test_mapped_in_threads_keeps_the_order(workers, count):
+    assert list(streams.mapped(lambda item: item * item, range(count), workers=workers)) == [
+        i * i for i in range(count)
+    ]
+
+
+def test_mapped_draws_only_a_few_in_advance_and_raises_what_it_meets():
+    drawn = []
+    items = (drawn.append(i) or i for i in range(100))
+    found = streams.mapped(lambda item: 6 // (5 - item), items, workers=2)
+    assert next(found) == 1
+    assert len(drawn) <= 5
+    with pytest.raises(ZeroDivisionError):
+        list(found)

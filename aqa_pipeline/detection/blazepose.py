@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from aqa_pipeline import streams
 from aqa_pipeline.errors import InputError
 from aqa_pipeline.layers import blazepose, litert
 
@@ -42,15 +43,15 @@ class Detector:
         threads: int,
     ) -> None:
         self.sha256 = blazepose.sha256()
-        self._find = blazepose.Detector(threads=threads)
-        self._look = blazepose.Landmarks(threads=threads)
+        self._find = blazepose.Detector()
+        self._look = blazepose.Landmarks()
         self._angles = 2 * np.pi * np.arange(rotations) / rotations
         self._scales, self._limit, self._least = scales, limit, least
-        self._closer, self._sure = closer, sure
+        self._closer, self._sure, self._threads = closer, sure, threads
 
     def __call__(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """All candidates of every frame, best first; one frame is held at a time."""
-        return map(self._detect, frames)
+        """All candidates of every frame, best first; two frames a thread are held at a time."""
+        return streams.mapped(self._detect, frames, workers=self._threads)
 
     def _detect(self, frame: np.ndarray) -> np.ndarray:
         axes, scores = self._search(frame, tiles(frame.shape, self._scales))
@@ -131,7 +132,7 @@ def build(
         half the size, which 1.0 alone loses where they are lower than about a tenth of the picture's width
     closer : so many places of a frame, where somebody is seen with a confidence below `sure`, are searched again from
         nearer, which takes as long as the whole frame for each; 0 for none
-    threads : of LiteRT; by default OMP_NUM_THREADS, else 1
+    threads : frames that are looked at side by side; by default OMP_NUM_THREADS, else 1
     """
     for name, value, fewest in (("rotations", rotations, 1), ("closer", closer, 0)):
         if value < fewest:

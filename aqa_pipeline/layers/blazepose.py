@@ -41,8 +41,8 @@ class Body:
 class Detector:
     """Finds the axes of bodies in a square piece of a picture; it knows upright people best."""
 
-    def __init__(self, *, threads: int) -> None:
-        self._network = litert.Network(weights.path(DETECTOR), threads=threads)
+    def __init__(self) -> None:
+        self._network = litert.Network(weights.path(DETECTOR))
         self._anchors = anchors()
 
     def __call__(
@@ -61,8 +61,8 @@ class Detector:
 class Landmarks:
     """Finds the points of the body that fills a square piece of a picture, its axis pointing up."""
 
-    def __init__(self, *, threads: int) -> None:
-        self._network = litert.Network(weights.path(LANDMARKS), threads=threads)
+    def __init__(self) -> None:
+        self._network = litert.Network(weights.path(LANDMARKS))
 
     def __call__(
         self, frame: np.ndarray, centre: np.ndarray, side: float, *, angle: float = 0.0, mirrored: bool = False

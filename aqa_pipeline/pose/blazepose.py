@@ -20,16 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from aqa_pipeline import keypoint_sets
+from aqa_pipeline import keypoint_sets, streams
 from aqa_pipeline.errors import InputError, nearest
 from aqa_pipeline.layers import blazepose, crops, litert
 
 KEYPOINT_SETS = ("blazepose_33", "coco_17")
 
-_SURROUNDINGS = (
-    3.0,
-    4.5,
-)  # sides of squares to search over the box's longer side: the detector wants to see more than the body
+# Sides of squares to search over the box's longer side: the detector wants to see more than the body.
+_SURROUNDINGS = (3.0, 4.5)
 _LEAST = 0.1  # score of an axis that is taken into account
 _GUESSES = 3  # at the axis, of which the second network takes the one that shows a person
 _WITHOUT_AXIS = 1.0  # length of the axis over the box's longer side, where none was found
@@ -61,13 +59,13 @@ class Estimator:
         self.keypoint_set = keypoint_set
         self._columns, _ = keypoint_sets.shared("blazepose_33", keypoint_set)
         self.sha256 = blazepose.sha256()
-        self._find = blazepose.Detector(threads=threads)
-        self._look = blazepose.Landmarks(threads=threads)
+        self._find = blazepose.Detector()
+        self._look = blazepose.Landmarks()
         self._angles = 2 * np.pi * np.arange(rotations) / rotations
         self._turned, self._refine, self._padding, self._smooth = turned, refine, padding, smooth
         self._tilts = np.deg2rad(sorted(tilts, key=abs))
         self._mirrors = (False, True)[: 1 + mirrored]
-        self._sure, self._agree = sure, agree
+        self._sure, self._agree, self._threads = sure, agree, threads
 
     def __call__(self, frames: Iterable[np.ndarray], boxes: np.ndarray) -> np.ndarray:
         """Keypoints `(T, K, 3)` float32: x, y, confidence; NaN where the box is NaN.
@@ -76,9 +74,12 @@ class Estimator:
         """
         boxes = np.asarray(boxes)
         found = np.full((len(boxes), blazepose.POINTS, 3), np.nan, np.float32)
-        for row, frame, box in zip(found, frames, boxes, strict=True):
-            if np.isfinite(box[:4]).all():
-                row[:] = self._pose(frame, box)
+        seen = np.isfinite(boxes[:, :4]).all(axis=1)
+        asked = ((frame, box) for frame, box, there in zip(frames, boxes, seen, strict=True) if there)
+        for row, body in zip(
+            np.flatnonzero(seen), streams.mapped(self._pose, asked, workers=self._threads), strict=True
+        ):
+            found[row] = body
         return smoothed(found, self._smooth)[:, self._columns]
 
     def many(
@@ -94,8 +95,9 @@ class Estimator:
             except InputError as error:
                 yield key, error
 
-    def _pose(self, frame: np.ndarray, box: np.ndarray) -> np.ndarray:
-        """The body in one box, (33, 3)."""
+    def _pose(self, asked: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        """The body in one box of a frame, (33, 3)."""
+        frame, box = asked
         axis, body = self._start(frame, box)
         for step in range(self._refine):
             axis = (body if step == 0 else self._seen(frame, axis)).axis
@@ -207,7 +209,7 @@ def build(
     smooth : odd number of frames of a median over time, 1 for none
     sure : score of an axis times that of the person there, from which on the search ends; above 1 it goes all the way
     agree : mean spread of the views, over the side of the crop, below which no more are asked for; 0 asks for all
-    threads : of LiteRT; by default OMP_NUM_THREADS, else 1
+    threads : frames that are looked at side by side; by default OMP_NUM_THREADS, else 1
     """
     if keypoint_set not in KEYPOINT_SETS:
         raise InputError(f"keypoint_set: blazepose gives no '{keypoint_set}', {nearest(keypoint_set, KEYPOINT_SETS)}")
