@@ -59,12 +59,22 @@ class Availability:
     def measured_labels(self) -> list[str]:
         """Labelled sets that are at hand and have something to measure that is at hand too."""
         blocks = {n: block for n, block in self._settings.labelled.items() if n not in self.absent_labels()}
-        return [name for name, block in blocks.items() if block.detection or self.poses_measured(name)]
+        return [name for name in blocks if self.detectors_measured(name) or self.poses_measured(name)]
+
+    def detectors_measured(self, name: str) -> list[str]:
+        """Detectors of a labelled set whose weights are at hand."""
+        asked = self._settings.labelled[name].detection
+        return [detector for detector in asked if all(map(self._at_hand, self._weights_of_pair(detector, GIVEN)))]
 
     def poses_measured(self, name: str) -> list[str]:
-        """Pairs detector.estimator of a labelled set whose weights are at hand."""
+        """Pairs detector.estimator of a labelled set whose weights and environment are at hand."""
         pairs = {pair: pair.split(".") for pair in self._settings.labelled[name].pose}
-        return [pair for pair, blocks in pairs.items() if all(map(self._at_hand, self._weights_of_pair(*blocks)))]
+        return [
+            pair
+            for pair, (detector, estimator) in pairs.items()
+            if all(map(self._at_hand, self._weights_of_pair(detector, estimator)))
+            and not self._environment_absent(estimator)
+        ]
 
     def can_be_parted(self, dataset: str, protocol: str) -> bool:
         """Whether a data set is at hand, and with it those whose test clips a protocol keeps out of its training."""
@@ -98,7 +108,7 @@ class Availability:
             return "data_absent"
         if not all(map(self._at_hand, self._weights(row))):
             return "weights_absent"
-        return "not_run" if self._environment_absent(row) else "ok"
+        return "not_run" if self._environment_absent(self._estimator(row)) else "ok"
 
     def _holds(self, dataset: str, kind: str) -> bool:
         """Whether the copy at hand has any files of a kind."""
@@ -134,14 +144,17 @@ class Availability:
     def environments_absent(self) -> list[str]:
         """Environments that rows of the tables need and that nobody made."""
         rows = {row for name in self._settings.make_tables for row in self._settings.tables[name].rows}
-        return sorted({absent for row in rows if (absent := self._environment_absent(row))})
+        return sorted({absent for row in rows if (absent := self._environment_absent(self._estimator(row)))})
 
-    def _environment_absent(self, row: str) -> str | None:
-        """The environment that the estimator of a row lives in, where it is not there."""
+    def _estimator(self, row: str) -> str:
+        """The block of `pose` whose keypoints a row reads; `given` where it reads none that are estimated."""
         features = self._settings.variant(row).features
-        name = features and self._settings.features[features].estimator
-        chain = [each for each in self._settings.chain(name) if each != GIVEN] if name else []
-        plugin = chain and (self._settings.pose[chain[-1]].use or chain[-1])
+        return (features and self._settings.features[features].estimator) or GIVEN
+
+    def _environment_absent(self, estimator: str) -> str | None:
+        """The environment that an estimator, or the one whose keypoints it smooths, lives in, where it is not there."""
+        last = self._settings.chain(estimator)[-1]
+        plugin = None if last == GIVEN else self._settings.pose[last].use or last
         environment = plugin and plugins.constant("pose", plugin, "environment")
         absent = environment and not self._conda and not environments.is_present(environment)
         return environment if absent else None

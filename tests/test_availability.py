@@ -120,11 +120,21 @@ def test_labelled_pictures_that_are_not_there_are_left_out_with_what_is_trained_
         **BLOCKS,
         "labelled": {
             "a": {**labels, "groups": ["A"]},
-            "b": {**labels, "groups": ["B"], "pose": ["given.tuned", "given.big"]},
+            "b": {
+                **labels,
+                "groups": ["B"],
+                "detection": ["embedded", "yolox"],
+                "pose": ["given.tuned", "given.big", "given.hrnet"],
+            },
             "far": {**labels, "images": "far"},
         },
         "fine_tune": {"tuned": {"labelled": ["a"]}, "other": {"labelled": ["far"], "start": tuned}},
-        "pose": {**BLOCKS["pose"], "tuned": {"use": "embedded", "weights": tuned}},
+        "detection": {"embedded": {}, "yolox": {"use": "rtm_detector"}},
+        "pose": {
+            **BLOCKS["pose"],
+            "tuned": {"use": "embedded", "weights": tuned},
+            "hrnet": {"use": "mmpose", "weights": "random"},  # no environment
+        },
     }
     blocks["features"] = {**BLOCKS["features"], "motion": {**BLOCKS["features"]["motion"], "estimator": "tuned"}}
     found = Availability(check(blocks))
@@ -136,6 +146,7 @@ def test_labelled_pictures_that_are_not_there_are_left_out_with_what_is_trained_
     found = Availability(check(blocks))
     assert {name: str(path) for name, path in found.absent_labels().items()} == {"far": "far"}
     assert found.measured_labels() == ["b"]
+    assert found.detectors_measured("b") == ["embedded"]
     assert found.poses_measured("b") == ["given.tuned"]  # big.safetensors is nowhere, and nothing makes it
     assert (found.can_be_tuned("tuned"), found.can_be_tuned("other")) == (True, False)
     assert found.status("feature_ridge.motion", "simdive") == "ok"  # the run makes its weights first

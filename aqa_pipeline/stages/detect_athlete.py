@@ -29,9 +29,10 @@ def detect_athlete(
     """Detect people in the frames of FRAME_STORE, choose the athlete, and write one box a frame to OUT.
 
     Of a synchronised pair, where the rule looks for two, the other's boxes stand beside them as `partner_boxes`; `cuts`
-    are the frames that begin a new shot. With several threads one reads frames while the others detect.
+    are the frames that begin a new shot. Of more than two threads one reads frames while the others detect.
     """
-    use_threads(max(1, threads - 1))
+    reads_ahead = threads > 2
+    use_threads(threads - reads_ahead)
     detect = plugins.load("detection", detector).build(device=device, **options)
     select = plugins.load("athlete", athlete).select
     facts = dict(detector=detector, athlete=athlete, options=options, athlete_options=athlete_options)
@@ -41,7 +42,7 @@ def detect_athlete(
         stores.write(out, kind="boxes", version=VERSION, made_by=made_by("detect_athlete", **facts)) as store,
     ):
         store.carry_failures(clips)
-        found = _found(detect, clips, ahead=0 if threads == 1 else 32)
+        found = _found(detect, clips, ahead=32 * reads_ahead)
 
         def make(video_id: str) -> tuple[dict, dict]:
             candidates, cuts = found(video_id)

@@ -331,12 +331,12 @@ def estimators_measured(name):
 
 def detectors_measured(name):
     of_poses = {pair.partition(".")[0] for pair in AVAILABLE.poses_measured(name)}
-    return sorted({*SETTINGS.labelled[name].detection, *of_poses} - {"given"})
+    return sorted({*AVAILABLE.detectors_measured(name), *of_poses} - {"given"})
 
 
 def measured_options(name):
     """What `measure_labelled` is told to measure."""
-    detection = [f"--detection {detector}" for detector in SETTINGS.labelled[name].detection]
+    detection = [f"--detection {detector}" for detector in AVAILABLE.detectors_measured(name)]
     return " ".join([*detection, *(f"--pose {pair}" for pair in AVAILABLE.poses_measured(name))])
 
 
