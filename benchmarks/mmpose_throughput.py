@@ -24,6 +24,27 @@ from aqa_pipeline.pose import _openmmlab, mmpose
 N_FRAMES, TURNS, BATCH = 16, 3, 16
 NAMES = ("hrnet_w32_dark_coco", "rtmpose_m_coco")
 
+NOTES = """
+## Why not more
+
+Measured by hand in one sitting, one thread, random weights, HRNet-W32 at 256 x 192, milliseconds of processor time a
+crop without its mirror image; other work shared the machine, so a tenth either way means little.
+
+| way | ms |
+| --- | --- |
+| torch, folded, channels last, batch 32 | 230-262 |
+| its convolutions alone, each layer by itself (oneDNN) | 185 |
+| the same, the faster of oneDNN and NNPACK for every layer | 179 |
+| ONNX Runtime, batch 1, 8, 32 (what is used) | 180-250, mostly 186 |
+| ncnn 1.0.20261020, batch 1 (Winograd) | 148-168 |
+| MNN 3.6.1, batch 8 or 32 (Winograd; heatmaps within 8e-5 of a largest 0.52) | 122-147, once 197 |
+
+ONNX Runtime needs about what torch's convolutions need by themselves: what lies between them is gone, and 7.1 GMAC of
+direct convolution are left. Winograd's F(4 x 4, 3 x 3) written with torch's matrix products took 15 ms for 19.5 of a
+batch of 32 at 128 and 256 channels, and was no sooner at 64 and slower at 32. What falls well short of direct
+convolution's arithmetic is a library with Winograd kernels; MNN is the one to add if this must be faster.
+"""
+
 
 def clip(n_frames: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Pictures of coarse noise, and a box in each."""
@@ -115,7 +136,7 @@ def main(threads: int = 2) -> None:
         "| model | inference_topdown, ms | ours, ms | ratio | of wall time | median gap | 99 % | largest | over 0.01 |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    Path(__file__).with_suffix(".md").write_text("\n".join([*head, *rows, ""]))
+    Path(__file__).with_suffix(".md").write_text("\n".join([*head, *rows, "", NOTES.strip(), ""]))
 
 
 if __name__ == "__main__":
