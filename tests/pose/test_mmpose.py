@@ -28,7 +28,7 @@ def test_in_its_environment():
     python = ROOT / ".venv-mmpose/bin/python"
     if not python.is_file():
         pytest.skip("run `make mmpose`")
-    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", __file__]
+    command = [python, "-m", "pytest", "-p", "no:cacheprovider", "-W", "ignore", __file__]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": "."})
     assert answer.returncode == 0, answer.stdout[-4000:]
     assert " passed" in answer.stdout
