@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from aqa_pipeline.audit import Subject
 
-ROOMS = ("datasets", "protocols", "detection", "athlete", "pose", "features", "systems", "metrics", "audit")
+ROOMS = ("datasets", "protocols", "labelled", "detection", "athlete", "pose", "features", "systems", "metrics", "audit")
 
 app = typer.Typer(
     help="Action quality assessment, from competition video to score tables.",
@@ -72,8 +72,13 @@ def check(
     found = settings.check(merged(files))
     rows = sum(len(found.tables[table].rows) for table in found.make_tables)
     typer.echo(f"good: {len(found.make_tables)} table(s), {rows} rows")
-    for dataset, file in Availability(found).absent().items():
+    available = Availability(found)
+    for dataset, file in available.absent().items():
         typer.echo(f"absent: data set {dataset}, no {file}")
+    for labels, file in available.absent_labels().items():
+        typer.echo(f"absent: labelled pictures {labels}, no {file}")
+    for environment in available.environments_absent():
+        typer.echo(f"absent: environment {environment}, run `make {environment}`")
 
 
 def merged(files: Sequence[Path]) -> dict:

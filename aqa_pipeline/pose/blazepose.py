@@ -16,6 +16,7 @@ estimator for upright people sees, and shows what turning is worth.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,29 @@ _WITHOUT_AXIS = 1.0  # length of the axis over the box's longer side, where none
 _SPREAD = 0.02  # of the views over the side of the crop: at it the confidence is half
 
 default_weights = ["blazepose_detector", "blazepose_landmarks_full"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Clip:
+    """One athlete of one video."""
+
+    key: Hashable
+    frames: Sequence[np.ndarray]
+    boxes: np.ndarray  # (T, 5)
+
+    @property
+    def present(self) -> np.ndarray:
+        return np.flatnonzero(np.isfinite(np.asarray(self.boxes)[:, :4]).all(axis=1))
+
+    def frames_with_a_box(self) -> Iterator[tuple[Sequence[np.ndarray], int, np.ndarray]]:
+        return ((self.frames, int(number), self.boxes[number]) for number in self.present)
+
+    def filled(self, found: Sequence[np.ndarray]) -> np.ndarray:
+        """Points (T, 33, 3) of all frames from those (33, 3) of the frames with a box."""
+        whole = np.full((len(self.boxes), blazepose.POINTS, 3), np.nan, np.float32)
+        for number, body in zip(self.present, found, strict=True):
+            whole[number] = body
+        return whole
 
 
 class Estimator:
@@ -67,37 +91,35 @@ class Estimator:
         self._mirrors = (False, True)[: 1 + mirrored]
         self._sure, self._agree, self._threads = sure, agree, threads
 
-    def __call__(self, frames: Iterable[np.ndarray], boxes: np.ndarray) -> np.ndarray:
+    def __call__(self, frames: Sequence[np.ndarray], boxes: np.ndarray) -> np.ndarray:
         """Keypoints `(T, K, 3)` float32: x, y, confidence; NaN where the box is NaN.
 
         A keypoint that cannot be seen keeps a place and gets a low confidence.
         """
-        boxes = np.asarray(boxes)
-        found = np.full((len(boxes), blazepose.POINTS, 3), np.nan, np.float32)
-        seen = np.isfinite(boxes[:, :4]).all(axis=1)
-        asked = ((frame, box) for frame, box, there in zip(frames, boxes, seen, strict=True) if there)
-        for row, body in zip(
-            np.flatnonzero(seen), streams.mapped(self._pose, asked, workers=self._threads), strict=True
-        ):
-            found[row] = body
-        return smoothed(found, self._smooth)[:, self._columns]
+        [(_, found)] = self.many([(0, frames, boxes)])
+        if isinstance(found, InputError):
+            raise found
+        return found
 
     def many(
         self, clips: Iterable[tuple[Hashable, Sequence[np.ndarray], np.ndarray]]
     ) -> Iterator[tuple[Any, np.ndarray | InputError]]:
         """Key and keypoints of every clip `(key, frames, boxes (T, 5))`; its InputError where it cannot be read.
 
-        One after the other: batches across clips would gain nothing, see `litert.Network`.
+        The threads look at frames side by side, of whatever clips.
         """
-        for key, frames, boxes in clips:
-            try:
-                yield key, self(frames, boxes)
-            except InputError as error:
-                yield key, error
+        asked = ((clip, clip.frames_with_a_box()) for clip in (_Clip(*each) for each in clips))
+        workers = self._threads if self._threads > 1 else 0
+        for clip, found in streams.through(asked, self._pose, list, batch=2 * self._threads, workers=workers):
+            if isinstance(found, InputError):
+                yield clip.key, found
+            else:
+                yield clip.key, smoothed(clip.filled(found), self._smooth)[:, self._columns]
 
-    def _pose(self, asked: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    def _pose(self, asked: tuple[Sequence[np.ndarray], int, np.ndarray]) -> np.ndarray:
         """The body in one box of a frame, (33, 3)."""
-        frame, box = asked
+        frames, number, box = asked
+        frame = frames[number]
         axis, body = self._start(frame, box)
         for step in range(self._refine):
             axis = (body if step == 0 else self._seen(frame, axis)).axis

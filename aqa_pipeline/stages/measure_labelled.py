@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from aqa_pipeline import plugins
-from aqa_pipeline.stages import Options, command_line
+from aqa_pipeline.stages import Options, command_line, use_threads
 
 VERSION = 1
 
@@ -24,6 +24,7 @@ def measure_labelled(
     bootstrap: int = 2000,
     seed: int = 0,
     device: str = "auto",
+    threads: int = 1,
 ) -> None:
     """Write recall, PCK, OKS and COCO's AP on labelled pictures to OUT, a CSV.
 
@@ -37,6 +38,7 @@ def measure_labelled(
     from aqa_pipeline import labelled as room
     from aqa_pipeline.evaluation import labelled_quality as quality
 
+    use_threads(threads)
     labels = room.load(labelled)
     resampling = quality.Resampling.of(labels, n_draws=bootstrap, seed=seed)
     boxes, rows = {"given": quality.given(labels)}, []

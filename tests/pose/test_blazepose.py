@@ -66,17 +66,23 @@ def test_turning_is_worth_much_on_real_divers(realdata):
     assert shares[0] - shares[1] > 0.2
 
 
-def test_a_clip_that_cannot_be_read_gets_its_error_and_the_others_go_on():
-    def broken():
-        raise InputError("spoilt.mp4: cannot be read")
-        yield
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_clip_that_cannot_be_read_gets_its_error_and_the_others_go_on(threads):
+    class Torn(list):
+        def __getitem__(self, number):
+            raise InputError("spoilt.mp4: cannot be read")
 
-    nobody, someone = np.full((1, 5), np.nan), np.array([[3, 4, 20, 30, 1]])
+    someone, nobody = np.array([[3, 4, 20, 30, 1]]), np.full((2, 5), np.nan)
     empty = [np.zeros((40, 50, 3), np.uint8)]
-    estimator = blazepose.build(rotations=1, tilts=(0.0,), mirrored=False, keypoint_set="blazepose_33")
-    answers = dict(estimator.many([("a", broken(), nobody), ("b", empty, someone)]))
+    estimator = blazepose.build(rotations=1, tilts=(0.0,), mirrored=False, keypoint_set="blazepose_33", threads=threads)
+    answers = dict(estimator.many([("a", Torn(empty), someone), ("b", empty, someone), ("c", 2 * empty, nobody)]))
     assert isinstance(answers["a"], InputError)
+    assert np.isfinite(answers["b"]).all()
     assert answers["b"].shape == (1, 33, 3)
+    assert np.isnan(answers["c"]).all()
+    assert answers["c"].shape == (2, 33, 3)
+    with pytest.raises(InputError, match="spoilt"):
+        estimator(Torn(empty), someone)
 
 
 @given(st.floats(-3, 3), st.floats(8, 90))

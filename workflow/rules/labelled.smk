@@ -15,7 +15,7 @@ rule measure_labelled:
         labels=LABELLED,
     conda:
         lambda wildcards: environment_of(*estimators_measured(wildcards.labels))
-    threads: 1
+    threads: READERS
     resources:
         mem_mb=3000,
         runtime=120,
@@ -33,7 +33,7 @@ rule measure_labelled:
         "{params.python} -m aqa_pipeline.stages.measure_labelled {output}"
         " --labelled {params.labelled:q} --detectors {params.detectors:q}"
         " --estimators {params.estimators:q} {params.measured}"
-        " --bootstrap {params.bootstrap} --seed {params.seed} > {log} 2>&1"
+        " --bootstrap {params.bootstrap} --seed {params.seed} --threads {threads} > {log} 2>&1"
 
 
 rule fine_tune_estimator:
