@@ -57,7 +57,7 @@ def test_a_protocol_has_options_of_its_own():
         ({"make_tables": ["simdiv"]}, "make_tables: unknown 'simdiv', did you mean 'simdive'"),
         ({"datasets": {"simdive": {"n_dive": 5}}}, "datasets.simdive: unknown 'n_dive', did you mean 'n_dives'"),
         ({"datasets": {"other": {"use": "finedivin"}}}, "datasets.other: no 'finedivin' in datasets"),
-        ({"pose": {"hrnet": {}}}, "pose.hrnet: no 'hrnet' in pose"),
+        ({"pose": {"openpose": {}}}, "pose.openpose: no 'openpose' in pose"),
         ({"detection": {"embedded": {"athlete": "largest"}}}, "no 'largest' in athlete: did you mean 'largest_box'"),
         ({"systems": {"usdll": {"coco": {}}}}, "systems.usdll.coco: no 'usdll' in systems"),
         ({"tables": {"simdive": {"metrics": ["spearman"]}}}, "unknown 'spearman', did you mean 'spearman_rho'"),
@@ -70,7 +70,7 @@ def test_a_protocol_has_options_of_its_own():
         ),
         (protocol(use="k_fold", n_folds=3), "protocols.mine: unknown 'n_folds', did you mean 'folds'"),
         (protocol(use="k_fold", excluding=["simdiv"]), "mine.excluding: unknown 'simdiv', did you mean 'simdive'"),
-        ({"pose": {"smoothed": {}}}, "pose.smoothed.of: unknown 'nothing', known: embedded_133, embedded_17, given"),
+        ({"pose": {"smoothed": {}}}, "pose.smoothed.of: unknown 'nothing', known: blazepose_17, "),
         ({"pose": {"smoothed": {"of": "embeded_17"}}}, "pose.smoothed.of: unknown 'embeded_17', did you mean"),
         ({"pose": {"embedded_17": {"of": "embedded_133"}}}, "embedded_17.of: found 'embedded_133', expected nothing"),
         (

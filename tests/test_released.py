@@ -11,12 +11,16 @@ from running import ROOT, TABLES, clone, good, snakemake
 
 pytestmark = pytest.mark.slow
 
+
+def tables(path: Path) -> dict:
+    return yaml.safe_load(path.read_text()).get("tables", {})
+
+
 EXPERIMENTS = sorted(
     path
     for path in (ROOT / "experiments").glob("*.yaml")
-    if not {"simdive", "dive_clips"}
-    & {d for t in yaml.safe_load(path.read_text()).get("tables", {}).values() for d in t["datasets"]}
-    or path.stem == "pose_guided"
+    if (datasets := {dataset for table in tables(path).values() for dataset in table["datasets"]})
+    and (not {"simdive", "dive_clips"} & datasets or path.stem == "pose_guided")
 )
 
 
