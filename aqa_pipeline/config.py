@@ -245,6 +245,8 @@ class Config(Strict):
                 _expect(detector, self.detection, f"quality.{name}.detection")
             for pair in [*block.pose, *block.flags, *([block.faults] if block.faults else [])]:
                 self._check_keypoints(pair, f"quality.{name}")
+            if block.flags and (starts := self.datasets[name].starts_at) != "videos":
+                raise InputError(f"quality.{name}.flags: the data set starts at {starts}, expected videos to show")
             for option in block.flag_options:
                 known = plugins.options("evaluation", "pose_flags", "flags_of_clip")
                 _expect(option, known, f"quality.{name}.flag_options")

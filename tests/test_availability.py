@@ -101,6 +101,21 @@ def test_weights_are_read_off_options_defaults_and_constants(tmp_path, monkeypat
     assert weights_of("detection", "net", {"weights": "random"}) == set()
 
 
+@pytest.mark.parametrize(
+    ("room", "plugin", "needed"),
+    [
+        ("detection", "faster_rcnn", {"faster_rcnn_r50_fpn_coco"}),
+        ("detection", "rtm_detector", {"yolox_m_humanart"}),
+        ("detection", "blazepose", {"blazepose_detector", "blazepose_landmarks_full"}),
+        ("pose", "blazepose", {"blazepose_detector", "blazepose_landmarks_full"}),
+        ("pose", "mmpose", {"hrnet_w32_dark_coco"}),
+        ("pose", "rtmlib", {"rtmpose_m_body7"}),
+    ],
+)
+def test_every_back_end_says_which_weights_it_needs_unless_it_ships_them(room, plugin, needed):
+    assert weights_of(room, plugin, {}) == needed
+
+
 def test_registered_weights_that_are_not_here_are_known_before_anything_runs(tmp_path, monkeypatch):
     monkeypatch.setenv("AQA_WEIGHTS", str(tmp_path))
     monkeypatch.chdir(tmp_path)

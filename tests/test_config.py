@@ -79,6 +79,10 @@ def test_a_protocol_has_options_of_its_own():
         ),
         ({"quality": {"simdive": {"flags": ["embedded.embedded"]}}}, "quality.simdive: unknown 'embedded', did you"),
         ({"quality": {"simdive": {"flag_options": {"jumps": 1}}}}, "simdive.flag_options: unknown 'jumps', did you"),
+        (
+            {"datasets": {"simdive": {"starts_at": "features"}}, "quality": {"simdive": {"flags": ["embedded.hrnet"]}}},
+            "quality.simdive.flags: the data set starts at features, expected videos",
+        ),
         ({"look": {"overlay": 1}}, "look.overlay: unknown key, did you mean 'overlays'"),
     ],
 )

@@ -11,11 +11,11 @@ Of two athletes side by side (synchronised diving) the second is found beside th
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
+from aqa_pipeline import trajectories
 from aqa_pipeline.athlete import _pairs, _paths
 from aqa_pipeline.errors import InputError
 
@@ -60,18 +60,13 @@ def select(
     terms = _paths.Terms(max_gap=max_gap, even=even, motion=motion, activity=activity, skipped=skipped)
     people = [np.asarray(boxes, np.float64).reshape(-1, 5) for boxes in candidates]
     found = np.full((2, len(people), 5), np.nan, np.float32)
-    for shot in _shots(len(people), cuts):
+    for shot in trajectories.shots(len(people), cuts):
         track = _athlete(people[shot], terms, least_activity)
         if track is not None and athletes == 2:
             found[:, shot] = _pairs.pair(people[shot], track, terms, least_activity)
         elif track is not None:
             found[0, shot] = _paths.filled(track, len(people[shot]))
     return found if athletes == 2 else found[0]
-
-
-def _shots(n_frames: int, cuts: Sequence[int]) -> Iterator[slice]:
-    edges = sorted({0, n_frames, *(int(cut) for cut in cuts if 0 < cut < n_frames)})
-    return itertools.starmap(slice, itertools.pairwise(edges))
 
 
 def _athlete(people: Sequence[np.ndarray], terms: _paths.Terms, least: float) -> _paths.Track | None:

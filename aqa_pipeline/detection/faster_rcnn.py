@@ -18,10 +18,10 @@ from aqa_pipeline.detection import _torchvision
 from aqa_pipeline.errors import InputError, nearest
 from aqa_pipeline.layers import inference
 
-# torchvision's model and the registered weights of each.
-NETWORKS = {
-    "v1": ("fasterrcnn_resnet50_fpn", "faster_rcnn_r50_fpn_coco"),
-    "v2": ("fasterrcnn_resnet50_fpn_v2", "faster_rcnn_r50_fpn_v2_coco"),
+# Registered weights, and torchvision's name of the model that they belong to.
+MODELS = {
+    "faster_rcnn_r50_fpn_coco": "fasterrcnn_resnet50_fpn",
+    "faster_rcnn_r50_fpn_v2_coco": "fasterrcnn_resnet50_fpn_v2",
 }
 PERSON = 1  # in torchvision's numbering of COCO's classes
 
@@ -58,7 +58,7 @@ class Detector:
 def build(
     *,
     device: str = "cpu",
-    network: str = "v1",
+    model: str = "faster_rcnn_r50_fpn_coco",
     weights: str | None = None,
     seed: int = 0,
     batch: int = 2,
@@ -71,20 +71,19 @@ def build(
 ) -> Detector:
     """At most `limit` people a frame with a confidence of at least `least`.
 
-    `network`: v1 or v2 of torchvision. `weights`: a registered name or a file of torchvision's, by default those
-    trained on COCO; `random` (drawn with `seed`) finds nothing and is there for tests. Frames are enlarged or reduced
+    `model`: one of `MODELS`. `weights`: a file for it, by default the registered one; `random` (drawn with `seed`)
+    finds nothing and is there for tests. Frames are enlarged or reduced
     to a `short_side`, with a longest `long_side`, in pixels: as in training by default. `proposals`: regions
     looked at again, fewer are faster. `half`: half precision on a GPU.
     """
-    if network not in NETWORKS:
-        raise InputError(f"network: found '{network}', {nearest(network, NETWORKS)}")
-    name, registered = NETWORKS[network]
-    weights = weights or registered
+    if model not in MODELS:
+        raise InputError(f"model: no '{model}', {nearest(model, MODELS)}")
+    weights = weights or model
     tensors = None if weights == "random" else untrusted.read_weights(stored_weights.path(weights))
-    make = getattr(_torchvision.models(), name)
+    make = getattr(_torchvision.models(), MODELS[model])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = make(
+        network = make(
             weights=None,
             weights_backbone=None,
             min_size=short_side,
@@ -93,29 +92,8 @@ def build(
             box_score_thresh=least,
         )
     if tensors is not None:
-        _load(model, tensors, weights)
-    detector = Detector(model, device=device, batch=batch, limit=limit, half=half)
+        stored_weights.fill(network, tensors, weights)
+    detector = Detector(network, device=device, batch=batch, limit=limit, half=half)
     detector.weights = weights
     detector.sha256 = stored_weights.sha256(weights) if tensors is not None else None
     return detector
-
-
-def _load(model: torch.nn.Module, tensors: dict[str, torch.Tensor], name: str) -> None:
-    """Put weights into a model of the same tensors; InputError that names the first that differs."""
-    expected = model.state_dict()
-    for key in sorted(expected.keys() ^ tensors.keys()):
-        # Older files lack the counters of batches seen, which mean nothing to a frozen network.
-        if not key.endswith("num_batches_tracked"):
-            raise InputError(
-                f"weights '{name}': {'no' if key in expected else 'unknown'} tensor '{key}', {_hint(model)}"
-            )
-    for key in sorted(expected.keys() & tensors.keys()):
-        if expected[key].shape != tensors[key].shape:
-            shapes = f"{tuple(tensors[key].shape)}, expected {tuple(expected[key].shape)}"
-            raise InputError(f"weights '{name}': tensor '{key}' has shape {shapes}; {_hint(model)}")
-    model.load_state_dict(tensors, strict=False)
-
-
-def _hint(model: torch.nn.Module) -> str:
-    version = "v2" if any("box_head.0.0" in key for key in model.state_dict()) else "v1"
-    return f"expected those of network {version} with COCO's 91 classes"

@@ -80,16 +80,12 @@ def names(flags: Mapping[str, np.ndarray], frame: int) -> list[str]:
     return [name for name, value in flags.items() if value[frame] > 0]
 
 
-def worst(severities: Sequence[np.ndarray], *, n: int, apart: int = 5) -> list[tuple[int, int]]:
-    """Clip and frame of the `n` most severe frames, worst first; in one clip at least `apart` frames apart."""
-    order = sorted(
-        ((clip, int(frame)) for clip, values in enumerate(severities) for frame in np.flatnonzero(values)),
-        key=lambda place: -severities[place[0]][place[1]],
-    )
-    chosen: list[tuple[int, int]] = []
-    for clip, frame in order:
-        if len(chosen) < n and all(clip != other or abs(frame - at) >= apart for other, at in chosen):
-            chosen.append((clip, frame))
+def worst(severities: np.ndarray, *, n: int, apart: int = 5) -> list[int]:
+    """The `n` most severe frames of a clip's severities `(T,)`, worst first, each at least `apart` from the others."""
+    chosen: list[int] = []
+    for frame in sorted(np.flatnonzero(severities).tolist(), key=lambda frame: -severities[frame]):
+        if len(chosen) < n and all(abs(frame - at) >= apart for at in chosen):
+            chosen.append(frame)
     return chosen
 
 

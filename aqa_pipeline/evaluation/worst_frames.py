@@ -28,6 +28,11 @@ class Clip:
     def severity(self) -> np.ndarray:
         return pose_flags.severity(self.flags)
 
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """`COLUMNS` of every flagged frame."""
+        return [self.row(int(frame)) for frame in np.flatnonzero(self.severity)]
+
     def row(self, frame: int) -> dict[str, Any]:
         """`COLUMNS` of a frame."""
         said = " ".join(pose_flags.names(self.flags, frame))
@@ -44,6 +49,12 @@ def clips(keypoints: Sequence[Path], boxes: Sequence[Path], **options: Any) -> I
                 points = keypoint_sets.get(facts["keypoint_set"])
                 array = store.array(video_id, "keypoints")
                 yield Clip(video_id, shard, pose_flags.flags_of_clip(array, points, **about, **options))
+
+
+def worse(chosen: Sequence[tuple[Clip, int]], clip: Clip, *, n: int) -> list[tuple[Clip, int]]:
+    """The `n` worst frames, worst first, of those `chosen` so far and those of one more clip."""
+    both = [*chosen, *((clip, frame) for frame in pose_flags.worst(clip.severity, n=n))]
+    return sorted(both, key=lambda place: -place[0].severity[place[1]])[:n]
 
 
 def sheet(
@@ -92,8 +103,3 @@ def _label(clip: Clip, frame: int) -> np.ndarray:
         at = (4, 13 + 15 * number)
         cv2.putText(label, line, at, cv2.FONT_HERSHEY_SIMPLEX, small, overlay.INK, 1, cv2.LINE_AA)
     return label
-
-
-def table(found: Sequence[Clip]) -> list[dict[str, Any]]:
-    """`COLUMNS` of every flagged frame, clip by clip."""
-    return [clip.row(int(frame)) for clip in found for frame in np.flatnonzero(clip.severity)]

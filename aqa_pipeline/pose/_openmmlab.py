@@ -22,7 +22,7 @@ from aqa_pipeline.errors import InputError
 def modules(*names: str) -> list[ModuleType]:
     """The named modules of OpenMMLab, imported; InputError where this environment does not hold them."""
     if importlib.util.find_spec("mmpose") is None:
-        raise InputError(f"mmpose is not installed in {sys.prefix}: run `make mmpose`")
+        raise InputError(f"mmpose is not installed in {sys.prefix}: run `make mmpose`, and .venv-mmpose/bin/python")
     with stood_in():
         return [importlib.import_module(name) for name in names]
 

@@ -22,6 +22,7 @@ import numpy as np
 from aqa_pipeline import keypoint_sets, streams
 from aqa_pipeline.errors import InputError
 from aqa_pipeline.layers import crops
+from aqa_pipeline.pose._clips import Asked, OfClips, present, whole
 
 Look = Callable[[np.ndarray], np.ndarray]
 """Crops (B, h, w, 3) uint8 RGB to keypoints (B, K, 3): x and y in crop pixels, confidence."""
@@ -60,8 +61,8 @@ class _Clip:
     error: InputError | None = None
 
 
-class Estimator:
-    """Callable from frames and boxes `(T, 5)` to keypoints `(T, K, 3)` in picture pixels; see `many` for many clips."""
+class Estimator(OfClips):
+    """From frames and boxes to keypoints, by a network that looks at crops."""
 
     def __init__(
         self,
@@ -87,34 +88,18 @@ class Estimator:
         self._refine, self._steadiness = refine, steadiness
         self._batch, self._workers = batch, workers
 
-    def __call__(self, frames: Sequence[np.ndarray], boxes: np.ndarray) -> np.ndarray:
-        """Keypoints `(T, K, 3)` float32: x, y, confidence; NaN where the box is NaN.
-
-        A keypoint that cannot be seen keeps a place and gets a low confidence.
-        """
-        [(_, found)] = self.many([(0, frames, boxes)])
-        if isinstance(found, InputError):
-            raise found
-        return found
-
-    def many(
-        self, clips: Iterable[tuple[Hashable, Sequence[np.ndarray], np.ndarray]]
-    ) -> Iterator[tuple[Any, np.ndarray | InputError]]:
-        """Key and keypoints of every clip `(key, frames, boxes (T, 5))`, in order.
-
-        Batches hold frames of several clips; a clip whose frames cannot be read gets its InputError instead.
-        """
+    def many(self, clips: Iterable[Asked]) -> Iterator[tuple[Any, np.ndarray | InputError]]:
+        """See `OfClips`; batches hold frames of several clips."""
         underway = self._looked_at(self._begun(clips), len(self._angles))
         for _ in range(self._refine):
             underway = self._looked_at(map(self._upright, underway), 1)
         for clip in underway:
             yield clip.key, clip.error or self._whole(clip)
 
-    def _begun(self, clips: Iterable[tuple[Hashable, Sequence[np.ndarray], np.ndarray]]) -> Iterator[_Clip]:
+    def _begun(self, clips: Iterable[Asked]) -> Iterator[_Clip]:
         for key, frames, boxes in clips:
-            boxes = np.asarray(boxes)
-            present = np.flatnonzero(np.isfinite(boxes[:, :4]).all(axis=1))
-            yield _Clip(key, frames, present, len(boxes), self._first_views(boxes[present]))
+            boxes, numbers = np.asarray(boxes), present(boxes)
+            yield _Clip(key, frames, numbers, len(boxes), self._first_views(boxes[numbers]))
 
     def _first_views(self, boxes: np.ndarray) -> Views:
         """The box under every angle."""
@@ -194,10 +179,8 @@ class Estimator:
         return clip
 
     def _whole(self, clip: _Clip) -> np.ndarray:
-        whole = np.full((clip.count, len(self._points), 3), np.nan, np.float32)
-        if len(clip.present):
-            whole[clip.present] = clip.keypoints
-        return whole
+        nobody = np.empty((0, len(self._points), 3))
+        return whole(clip.count, clip.present, nobody if clip.keypoints is None else clip.keypoints)
 
 
 def steady_path(sure: np.ndarray, angles: np.ndarray, numbers: np.ndarray, *, steadiness: float) -> np.ndarray:

@@ -24,6 +24,7 @@ import numpy as np
 from aqa_pipeline import keypoint_sets, streams
 from aqa_pipeline.errors import InputError, nearest
 from aqa_pipeline.layers import blazepose, crops, litert
+from aqa_pipeline.pose._clips import Asked, OfClips, present, whole
 
 KEYPOINT_SETS = ("blazepose_33", "coco_17")
 
@@ -45,23 +46,16 @@ class _Clip:
     frames: Sequence[np.ndarray]
     boxes: np.ndarray  # (T, 5)
 
-    @property
-    def present(self) -> np.ndarray:
-        return np.flatnonzero(np.isfinite(np.asarray(self.boxes)[:, :4]).all(axis=1))
-
     def frames_with_a_box(self) -> Iterator[tuple[Sequence[np.ndarray], int, np.ndarray]]:
-        return ((self.frames, int(number), self.boxes[number]) for number in self.present)
+        return ((self.frames, int(number), self.boxes[number]) for number in present(self.boxes))
 
     def filled(self, found: Sequence[np.ndarray]) -> np.ndarray:
         """Points (T, 33, 3) of all frames from those (33, 3) of the frames with a box."""
-        whole = np.full((len(self.boxes), blazepose.POINTS, 3), np.nan, np.float32)
-        for number, body in zip(self.present, found, strict=True):
-            whole[number] = body
-        return whole
+        return whole(len(self.boxes), present(self.boxes), np.reshape(found, (-1, blazepose.POINTS, 3)))
 
 
-class Estimator:
-    """Callable from frames `(H, W, 3)` and boxes `(T, 5)` to keypoints `(T, K, 3)` in picture pixels."""
+class Estimator(OfClips):
+    """From frames and boxes to keypoints, by BlazePose's two networks."""
 
     weights = ", ".join(default_weights)
 
@@ -91,23 +85,8 @@ class Estimator:
         self._mirrors = (False, True)[: 1 + mirrored]
         self._sure, self._agree, self._threads = sure, agree, threads
 
-    def __call__(self, frames: Sequence[np.ndarray], boxes: np.ndarray) -> np.ndarray:
-        """Keypoints `(T, K, 3)` float32: x, y, confidence; NaN where the box is NaN.
-
-        A keypoint that cannot be seen keeps a place and gets a low confidence.
-        """
-        [(_, found)] = self.many([(0, frames, boxes)])
-        if isinstance(found, InputError):
-            raise found
-        return found
-
-    def many(
-        self, clips: Iterable[tuple[Hashable, Sequence[np.ndarray], np.ndarray]]
-    ) -> Iterator[tuple[Any, np.ndarray | InputError]]:
-        """Key and keypoints of every clip `(key, frames, boxes (T, 5))`; its InputError where it cannot be read.
-
-        The threads look at frames side by side, of whatever clips.
-        """
+    def many(self, clips: Iterable[Asked]) -> Iterator[tuple[Any, np.ndarray | InputError]]:
+        """See `OfClips`; the threads look at frames side by side, of whatever clips."""
         asked = ((clip, clip.frames_with_a_box()) for clip in (_Clip(*each) for each in clips))
         workers = self._threads if self._threads > 1 else 0
         for clip, found in streams.through(asked, self._pose, list, batch=2 * self._threads, workers=workers):

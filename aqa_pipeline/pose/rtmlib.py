@@ -16,7 +16,7 @@ import numpy as np
 from aqa_pipeline import keypoint_sets
 from aqa_pipeline import weights as stored_weights
 from aqa_pipeline.errors import InputError
-from aqa_pipeline.layers import onnx
+from aqa_pipeline.layers import inference, onnx
 from aqa_pipeline.pose._top_down import Crop, Estimator
 
 # Of ImageNet in RGB, 0 to 255; rtmlib's RTMPose, mmpose's PoseDataPreprocessor.
@@ -92,4 +92,5 @@ def build(
         rotations=rotations,
         refine=refine,
         batch=batch,
+        workers=inference.workers(inference.choose_device(device)),
     )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from aqa_pipeline import frames, plugins, shots, stores, streams
+from aqa_pipeline import plugins, stores
 from aqa_pipeline.stages import Options, command_line, each_video, made_by, use_threads
 
 if TYPE_CHECKING:
@@ -33,6 +32,8 @@ def detect_athlete(
     """
     reads_ahead = threads > 2
     use_threads(threads - reads_ahead)
+    from aqa_pipeline.detection._watched import WatchedDetector
+
     detect = plugins.load("detection", detector).build(device=device, **options)
     select = plugins.load("athlete", athlete).select
     facts = dict(detector=detector, athlete=athlete, options=options, athlete_options=athlete_options)
@@ -42,38 +43,13 @@ def detect_athlete(
         stores.write(out, kind="boxes", version=VERSION, made_by=made_by("detect_athlete", **facts)) as store,
     ):
         store.carry_failures(clips)
-        found = _found(detect, clips, ahead=32 * reads_ahead)
+        watched = WatchedDetector(detect, clips, ahead=32 * reads_ahead)
 
         def make(video_id: str) -> tuple[dict, dict]:
-            candidates, cuts = found(video_id)
+            candidates, cuts = watched(video_id)
             return _arrays(select(candidates, cuts, **athlete_options), cuts), clips.facts(video_id)
 
         each_video(clips, store, "detect_athlete", make)
-
-
-class _found:  # noqa: N801 - used like a function
-    """Candidates and cuts of the videos of a store, asked for one after the other.
-
-    Batches of the detector hold frames of several videos; one that reads files is asked for each video by itself.
-    """
-
-    def __init__(self, detect: Any, clips: stores.Reader, *, ahead: int) -> None:
-        self._detect, self._clips, self._ahead = detect, clips, ahead
-        self._watches = {video_id: shots.Watch() for video_id in clips}
-        self._stream = streams.one_after_the_other(self._asked(), detect, ahead=ahead)
-
-    def __call__(self, video_id: str) -> tuple[list[np.ndarray], list[int]]:
-        if hasattr(self._detect, "for_video"):
-            watch, detect = shots.Watch(), self._detect.for_video(video_id, self._clips.array(video_id, "frame_number"))
-            return list(detect(watch(frames.StoredFrames(self._clips, video_id)))), watch.cuts
-        key, candidates = next(self._stream)
-        assert key == video_id, (key, video_id)
-        return candidates, self._watches.pop(video_id).cuts
-
-    def _asked(self) -> Iterator[tuple[str, int, Iterator[np.ndarray]]]:
-        for video_id in list(self._watches):
-            clip = frames.StoredFrames(self._clips, video_id)
-            yield video_id, len(clip), self._watches[video_id](clip)
 
 
 def _arrays(boxes: np.ndarray, cuts: list[int]) -> dict[str, np.ndarray]:

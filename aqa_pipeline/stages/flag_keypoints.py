@@ -28,15 +28,19 @@ def flag_keypoints(
     import pandas as pd
 
     from aqa_pipeline import stores
-    from aqa_pipeline.evaluation import pose_flags, worst_frames
+    from aqa_pipeline.evaluation import worst_frames
 
-    found = list(worst_frames.clips(keypoints, boxes, **options))
-    places = pose_flags.worst([clip.severity for clip in found], n=n_worst)
-    chosen = [(found[clip], frame) for clip, frame in places]
-    for path, rows in ((out, worst_frames.table(found)), (worst, [clip.row(frame) for clip, frame in chosen])):
-        with stores.replacing(path) as temporary:
-            listed = pd.DataFrame(rows, columns=worst_frames.COLUMNS)
-            listed.to_csv(temporary, index=False, float_format="%.3f", lineterminator="\n")
+    form = dict(index=False, columns=worst_frames.COLUMNS, float_format="%.3f", lineterminator="\n")
+    chosen: list = []
+    with stores.replacing(out) as temporary, temporary.open("w", newline="") as file:
+        pd.DataFrame(columns=worst_frames.COLUMNS).to_csv(file, **form)
+        for clip in worst_frames.clips(keypoints, boxes, **options):
+            if clip.rows:
+                pd.DataFrame(clip.rows).to_csv(file, header=False, **form)
+            chosen = worst_frames.worse(chosen, clip, n=n_worst)
+    with stores.replacing(worst) as temporary:
+        rows = [clip.row(frame) for clip, frame in chosen]
+        pd.DataFrame(rows, columns=worst_frames.COLUMNS).to_csv(temporary, **form)
     picture = worst_frames.sheet(chosen, frames, keypoints)
     with stores.replacing(sheet) as temporary:
         temporary.write_bytes(cv2.imencode(".png", picture[:, :, ::-1])[1].tobytes())

@@ -100,8 +100,26 @@ def network(name: str | Path) -> torch.nn.Module:
     if "network" not in about:
         raise InputError(f"weights '{name}': names no network, expected a file made by a training stage")
     model = plugins.load("backbones", about["network"]).build(**about["options"])
-    model.load_state_dict(load(name))
+    fill(model, load(name), f"weights '{name}'")
     return model.eval()
+
+
+def fill(network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], name: str | Path) -> None:
+    """Put tensors into a network, all that it has and no others; `name` is what an InputError calls them.
+
+    Older files lack the counters of batches seen, which mean nothing to a frozen network.
+    """
+    own = {key: tensor.shape for key, tensor in network.state_dict().items()}
+    counters = {key for key in own if key.endswith("num_batches_tracked")}
+    wrong = {
+        "missing": sorted(own.keys() - tensors.keys() - counters),
+        "unexpected": sorted(tensors.keys() - own.keys()),
+        "of another shape": sorted(key for key in own.keys() & tensors.keys() if own[key] != tensors[key].shape),
+    }
+    if any(wrong.values()):
+        said = "; ".join(f"{len(keys)} {what} ({', '.join(keys[:2])})" for what, keys in wrong.items() if keys)
+        raise InputError(f"{name}: weights of another model: {said}")
+    network.load_state_dict(dict(tensors), strict=False)
 
 
 def save(path: Path, tensors: Mapping[str, torch.Tensor], **about: Any) -> None:

@@ -63,7 +63,7 @@ def test_batches_do_not_change_the_answer(path, frames):
 
 
 def test_the_second_version_runs(models, frames):
-    detect = faster_rcnn.build(weights="random", network="v2", least=0.0, **SMALL)
+    detect = faster_rcnn.build(weights="random", model="faster_rcnn_r50_fpn_v2_coco", least=0.0, **SMALL)
     assert next(detect(frames[:1])).shape[1] == 5
     assert detect.sha256 is None
 
@@ -87,9 +87,9 @@ def test_weights_of_something_else_are_refused(models, path, tmp_path):
     tensors = torch.load(path, weights_only=True)
     key = "roi_heads.box_predictor.cls_score.bias"
     for change, message in (
-        ({**tensors, "head.weight": torch.zeros(2)}, "unknown tensor 'head.weight', expected those of network v1"),
-        ({k: v for k, v in tensors.items() if k != key}, f"no tensor '{key}'"),
-        ({**tensors, key: torch.zeros(2)}, r"has shape \(2,\), expected \(91,\)"),
+        ({**tensors, "head.weight": torch.zeros(2)}, "weights of another model: 1 unexpected .head.weight."),
+        ({k: v for k, v in tensors.items() if k != key}, f"weights of another model: 1 missing .{key}."),
+        ({**tensors, key: torch.zeros(2)}, f"weights of another model: 1 of another shape .{key}."),
     ):
         torch.save(change, tmp_path / "other.pth")
         with pytest.raises(InputError, match=message):
@@ -100,8 +100,8 @@ def test_what_is_missing_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("AQA_WEIGHTS", str(tmp_path))
     with pytest.raises(InputError, match="fasterrcnn_resnet50_fpn_coco-258fb6c6"):
         faster_rcnn.build()
-    with pytest.raises(InputError, match=r"network: found 'v3', .*known: v1, v2"):
-        faster_rcnn.build(network="v3")
+    with pytest.raises(InputError, match=r"model: no 'v3', known: faster_rcnn_r50_fpn_coco"):
+        faster_rcnn.build(model="v3")
     monkeypatch.setitem(sys.modules, "torchvision", None)
     with pytest.raises(InputError, match=r"needs torchvision, .* pip install --no-deps torchvision"):
         faster_rcnn.build(weights="random")

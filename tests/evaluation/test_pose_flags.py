@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis.extra import numpy as hnp
 
 from aqa_pipeline import frames, keypoint_sets, stores
-from aqa_pipeline.evaluation import pose_flags
+from aqa_pipeline.evaluation import pose_flags, worst_frames
 from aqa_pipeline.stages.flag_keypoints import flag_keypoints
 
 T, K = 26, 17
@@ -83,9 +83,17 @@ def test_flags_lie_between_0_and_1_whatever_is_missing(missing):
 
 
 def test_the_worst_frames_of_a_clip_lie_apart():
-    severities = [np.array([0, 3.0, 2.5, 0, 0, 0, 1.0]), np.array([0.5, 2.0])]
-    assert pose_flags.worst(severities, n=3) == [(0, 1), (1, 1), (0, 6)]
-    assert pose_flags.worst(severities, n=9, apart=1) == [(0, 1), (0, 2), (1, 1), (0, 6), (1, 0)]
+    severities = np.array([0, 3.0, 2.5, 0, 0, 0, 1.0])
+    assert pose_flags.worst(severities, n=3) == [1, 6]
+    assert pose_flags.worst(severities, n=2, apart=1) == [1, 2]
+
+
+def test_the_worst_frames_of_several_clips_clip_by_clip():
+    first = worst_frames.Clip("a", 0, {"jump": np.array([0, 0.9, 0.8, 0, 0, 0, 0.3])})
+    second = worst_frames.Clip("b", 0, {"jump": np.array([0.2, 0.7])})
+    chosen = worst_frames.worse([], first, n=3)
+    chosen = worst_frames.worse(chosen, second, n=3)
+    assert [(clip.video_id, frame) for clip, frame in chosen] == [("a", 1), ("b", 1), ("a", 6)]
 
 
 @pytest.fixture

@@ -141,7 +141,7 @@ def test_no_weights_are_answered_with_the_published_file(mmpose):
         (dict(config="td-hm_hrnet-w32_udp-8xb64-210e_coco-256x192"), "decoded by UDPHeatmap, expected MSRAHeatmap"),
         (dict(config="td-hm_hrnet-w32_8xb64-210e_animalpose-256x256"), "20 keypoints of data set 'animalpose'"),
         (dict(config="dekr_hrnet-w32_8xb10-140e_coco-512x512"), "expected a TopdownPoseEstimator"),
-        (dict(precision="half"), "precision: found 'half', expected float32 or bfloat16"),
+        (dict(precision="half"), "precision: found 'half', expected float16, bfloat16, float32"),
         (dict(batch=0, precision="bfloat16"), "batch: found 0"),
     ],
 )
