@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+_TENSORS = ("target", "difficulty", "action_type", "sub_action", "judge_scores", "transitions")  # of Clips
 NO_LABEL = -100  # frames without a sub_action; the value that torch's cross entropy passes over
 
 
@@ -21,8 +22,9 @@ NO_LABEL = -100  # frames without a sub_action; the value that torch's cross ent
 class Facts:
     """What a system may know of its data before it is built; kept in config.json, so that it can be built again."""
 
-    dims: Mapping[str, int]  # modality -> D
-    n_frames: int
+    dims: Mapping[str, int]  # modality of features -> D
+    n_frames: int  # of a feature sequence
+    pictures: tuple[int, int, int] | None = None  # T, H, W of the modality "frames", where pictures are read
     sub_actions: tuple[str, ...] = ()  # names of the frame classes of the training part
     action_types: tuple[str, ...] = ()  # of the training part
     target_range: tuple[float, float] = (0.0, 1.0)  # of the training part, in the units the system is trained on
@@ -39,7 +41,7 @@ class Facts:
 class Clips:
     """B clips with what is known of them."""
 
-    inputs: Mapping[str, Tensor]  # modality -> (B, T, D) features, or (B, C, T, H, W) frames
+    inputs: Mapping[str, Tensor]  # modality -> (B, T, D) features; "frames" -> (B, T, 3, H, W) uint8 pictures, RGB
     video_ids: tuple[str, ...]
     target: Tensor  # (B,) NaN where the system must not know it
     difficulty: Tensor  # (B,) NaN where the sport has none
@@ -47,14 +49,13 @@ class Clips:
     sub_action: Tensor | None = None  # (B, T) number in Facts.sub_actions, or NO_LABEL
     judge_scores: Tensor | None = None  # (B, J) NaN where unknown
     transitions: Tensor | None = None  # (B, 2) on the 96 sampled frames, NaN where unknown or not to be known
-    masks: Mapping[str, Tensor] = field(default_factory=dict)  # name -> (B, T, H, W), or (B, T) for valid frames
+    masks: Mapping[str, Tensor] = field(default_factory=dict)  # "athlete" -> (B, T, H, W) bool, on the same frames
 
     def __len__(self) -> int:
         return len(self.video_ids)
 
     def _each(self, change: Any) -> Clips:
-        tensors = ("target", "difficulty", "action_type", "sub_action", "judge_scores", "transitions")
-        present = {name: getattr(self, name) for name in tensors if getattr(self, name) is not None}
+        present = {name: getattr(self, name) for name in _TENSORS if getattr(self, name) is not None}
         return replace(
             self,
             inputs={name: change(value) for name, value in self.inputs.items()},
@@ -70,6 +71,21 @@ class Clips:
         """The clips of some rows `(P,)`, repeated where a row is named twice."""
         ids = tuple(self.video_ids[i] for i in index.tolist())
         return replace(self._each(lambda tensor: tensor[index]), video_ids=ids)
+
+
+def joined(*parts: Clips) -> Clips:
+    """The clips of all parts, one after the other; they must know the same things."""
+    import torch
+
+    first = parts[0]
+    present = [name for name in _TENSORS if getattr(first, name) is not None]
+    return replace(
+        first,
+        inputs={name: torch.cat([part.inputs[name] for part in parts]) for name in first.inputs},
+        masks={name: torch.cat([part.masks[name] for part in parts]) for name in first.masks},
+        video_ids=tuple(video_id for part in parts for video_id in part.video_ids),
+        **{name: torch.cat([getattr(part, name) for part in parts]) for name in present},
+    )
 
 
 @dataclass(frozen=True)

@@ -76,12 +76,17 @@ class Block(nn.Module):
 
 
 class Stack(nn.Module):
-    """Blocks one after the other, all with the same context; a last layer norm where they are pre-norm."""
+    """Blocks one after the other, all with the same context; a last layer norm where they are pre-norm.
 
-    def __init__(self, dim: int, heads: int, *, layers: int, norm: str = "pre", **block) -> None:
+    The cross-attention decoder of FineDiving and its successors is `kind="cross_only"` with `last_norm=False`.
+    """
+
+    def __init__(
+        self, dim: int, heads: int, *, layers: int, norm: str = "pre", last_norm: bool = True, **block
+    ) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(Block(dim, heads, norm=norm, **block) for _ in range(layers))
-        self.norm = nn.LayerNorm(dim) if norm == "pre" else nn.Identity()
+        self.norm = nn.LayerNorm(dim) if norm == "pre" and last_norm else nn.Identity()
 
     def forward(self, tokens: Tensor, context: Tensor | None = None) -> Tensor:
         for block in self.blocks:

@@ -4,10 +4,20 @@ A network offers `build(facts, *, ...) -> nn.Module` with `loss(batch) -> {term:
 which averages the exemplars' votes, and `tiny`, options that make it small enough for a test. `facts` is a
 `batches.Facts`.
 
+One that compares pairs is a `_comparison.Comparison`: it encodes clips and compares what it encoded, so that prediction
+encodes each clip once. What a network learns end to end, it reads as the modality "frames" (`Facts.pictures`); what is
+stored, as feature sets (`Facts.dims`); `_encoders` is the common way to either. Further hooks of a network, where it
+has them: `learn_labels(labels)` is called once before training with the targets of the training part (leaf edges of a
+tree), `set_progress(share)` before every step with the share of steps done.
+
+A network whose options are a paper's offers `from_official(state_dicts) -> state dict`: the released parameters under
+our names, for `build` with the paper's options. `docs/parity.md` says how close both are.
+
 A classic offers `fit(train, facts, *, ...) -> {name: array}` on one batch with the whole training part, and
 `predict(weights, test) -> (N,)`. Weights are arrays, so that nothing is ever unpickled. One that finds the transitions
 between the steps also offers `segment(weights, test) -> (N, 2)`, positions on the 96 frames of `transitions`.
 
 `needs` says what a system reads besides the samples: "features", "draws" (it is trained by the loop, step by step),
-"exemplars", "sub_actions", "transitions", "truth". A system that makes sense for one target alone names it as `target`.
+"exemplars", "sub_actions", "transitions", "masks", "truth". `raw_target = True` leaves the target in its own units, for
+systems with bins or leaves. A system that makes sense for one target alone names it as `target`.
 """

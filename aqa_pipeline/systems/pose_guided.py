@@ -28,14 +28,13 @@ Shapes: B clips, P pairs, T frames, D features, C channels of a token.
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from aqa_pipeline.batches import NO_LABEL, Clips, Facts, Pairs
 from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.layers.heads import mlp
 from aqa_pipeline.layers.transformer import Stack, sinusoids
 
 needs = {"features", "draws", "exemplars", "sub_actions"}
@@ -161,12 +160,6 @@ def build(
         sub_action_loss=sub_action_loss,
         both_directions=both_directions,
     )
-
-
-def mlp(sizes: list[int]) -> nn.Sequential:
-    """Linear maps with ReLU between them."""
-    maps = [nn.Linear(a, b) for a, b in pairwise(sizes)]
-    return nn.Sequential(maps[0], *(layer for linear in maps[1:] for layer in (nn.ReLU(), linear)))
 
 
 def _positions(position: str, n_frames: int, dim: int) -> nn.Parameter:

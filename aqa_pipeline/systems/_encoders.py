@@ -1,0 +1,118 @@
+"""What systems look at clips with: snippets of 16 frames, or single frames, from pictures or from stored features.
+
+A system asks for a role ("dynamic", "static", "skeleton"). It is filled by the pictures of the frame store, which a
+backbone encodes and which are trained end to end; or by the feature set that the configuration gives this role
+(`features: {dynamic: ..., static: ...}`), which stays as it is; or by the only feature set there is.
+
+Shapes: B clips, T frames, S snippets, D channels, h w positions of a feature map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from aqa_pipeline.batches import Clips, Facts
+from aqa_pipeline.errors import InputError
+from aqa_pipeline.layers import pictures
+from aqa_pipeline.layers.normalisation import frozen_batch_norm
+
+SNIPPET = 16  # frames
+STARTS = tuple(range(0, 81, 10))  # of the 9 snippets of 96 frames (FineDiving and its successors)
+
+
+def modality(facts: Facts, role: str) -> str:
+    """The modality that fills a role: of its name, the pictures, or the only feature set."""
+    if role in facts.dims:
+        return role
+    if facts.pictures is not None:
+        return "frames"
+    if len(facts.dims) != 1:
+        raise InputError(f"features: found {', '.join(facts.dims) or 'none'}, expected one set for the role '{role}'")
+    return next(iter(facts.dims))
+
+
+class Snippets(nn.Module):
+    """Pictures by I3D, snippet by snippet: (B, S, D) features and (B, S, D, h, w) maps, means over their time."""
+
+    def __init__(self, backbone: nn.Module, starts: Sequence[int], *, pixels: str) -> None:
+        super().__init__()
+        self.backbone, self.starts, self.pixels = backbone, tuple(starts), pixels
+        self.dim = backbone.dim
+
+    def forward(self, clips: Clips) -> tuple[Tensor, Tensor]:
+        frames = pictures.normalised(clips.inputs["frames"], pixels=self.pixels)  # (B, T, 3, H, W)
+        cut = torch.stack([frames[:, start : start + SNIPPET] for start in self.starts], dim=1)  # (B, S, 16, 3, H, W)
+        features, maps = self.backbone(cut.flatten(0, 1).transpose(1, 2))
+        shape = (len(frames), len(self.starts))
+        return features.unflatten(0, shape), maps.mean(dim=2).unflatten(0, shape)
+
+
+class StoredSnippets(nn.Module):
+    """Stored features in the place of I3D's; their maps have one position.
+
+    As many as there are snippets: they are taken as they are. Longer sequences: the mean, smallest and largest value of
+    each feature in each snippet's share of the sequence, brought to D channels by one linear map.
+    """
+
+    def __init__(self, modality: str, n_frames: int, features: int, dim: int, starts: Sequence[int], dropout: float):
+        super().__init__()
+        self.modality, self.starts = modality, tuple(starts)
+        self.as_they_are = n_frames == len(starts)
+        self.dim = features if self.as_they_are else dim
+        self.drop = nn.Dropout(dropout)
+        self.map = nn.Identity() if self.as_they_are else nn.Linear(3 * features, dim)
+
+    def forward(self, clips: Clips) -> tuple[Tensor, Tensor]:
+        features = self.drop(clips.inputs[self.modality])  # (B, T, D)
+        if not self.as_they_are:
+            features = self.map(torch.stack([self._seen(features, start) for start in self.starts], dim=1))
+        return features, features[..., None, None]
+
+    def _seen(self, features: Tensor, start: int) -> Tensor:
+        scale = features.shape[1] / (self.starts[-1] + SNIPPET)
+        first = int(start * scale)
+        window = features[:, first : max(first + 1, round((start + SNIPPET) * scale))]
+        return torch.cat([window.mean(dim=1), window.amin(dim=1), window.amax(dim=1)], dim=1)
+
+
+class StoredFrames(nn.Module):
+    """Stored features, a row a frame: (B, T, D), through one linear map where another D is wanted."""
+
+    def __init__(self, modality: str, features: int, dim: int | None, dropout: float) -> None:
+        super().__init__()
+        self.modality, self.dim = modality, dim or features
+        self.drop = nn.Dropout(dropout)
+        self.map = nn.Linear(features, dim) if dim and dim != features else nn.Identity()
+
+    def forward(self, clips: Clips) -> Tensor:
+        return self.map(self.drop(clips.inputs[self.modality]))
+
+
+def snippets(
+    facts: Facts,
+    *,
+    role: str = "dynamic",
+    starts: Sequence[int] = STARTS,
+    dim: int = 64,
+    width: float = 1.0,
+    weights: str = "",
+    freeze_batch_norm: bool = True,
+    pixels: str = "imagenet",
+    dropout: float = 0.0,
+) -> Snippets | StoredSnippets:
+    """The encoder of snippets: I3D of `width` with Kinetics `weights`, or stored features brought to `dim` channels."""
+    name = modality(facts, role)
+    if name != "frames":
+        return StoredSnippets(name, facts.n_frames, facts.dims[name], dim, starts, dropout)
+    from aqa_pipeline.backbones import i3d
+
+    n_frames = facts.pictures[0]
+    if n_frames < starts[-1] + SNIPPET:
+        raise InputError(f"frames.n_frames: found {n_frames}, expected {starts[-1] + SNIPPET} for these snippets")
+    backbone = i3d.I3D(width=width)
+    if weights:
+        i3d.load_kinetics(backbone, weights)
+    return Snippets(frozen_batch_norm(backbone) if freeze_batch_norm else backbone, starts, pixels=pixels)
