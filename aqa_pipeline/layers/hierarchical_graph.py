@@ -1,4 +1,4 @@
-"""Graph convolution over the levels of a body: from its centre outwards, a level being two neighbouring rings of joints.
+"""Graph convolution over the levels of a body, from its centre outwards; a level is two neighbouring rings of joints.
 
 After HD-GCN (Lee et al., ICCV 2023, "Hierarchically Decomposed Graph Convolutional Networks for Skeleton-Based Action
 Recognition", arXiv 2208.10741), as HP-MCoRe takes it over; sizes are its released code's.
