@@ -16,7 +16,6 @@ at width 1.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -27,8 +26,6 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from aqa_pipeline import weights
-
-log = logging.getLogger(__name__)
 
 Channels = tuple[int, ...]
 
@@ -186,12 +183,7 @@ def load_kinetics(model: I3D, name: str | Path) -> I3D:
     Weights in the names of USDL and MUSDL are renamed. A model without classes takes all but the classification head,
     which the log says. InputError where anything else is missing, left over or of another shape.
     """
-    tensors = kinetics_names(weights.load(name))
-    head = sorted(key for key in tensors if key.startswith(f"{HEAD}."))
-    if head and not model.classes:
-        log.info("%s: left out the classification head (%s)", name, ", ".join(head))
-        tensors = {key: tensor for key, tensor in tensors.items() if key not in head}
-    weights.fill(model, tensors, name)
+    weights.fill_body(model, kinetics_names(weights.load(name)), name, head=f"{HEAD}.")
     return model
 
 
