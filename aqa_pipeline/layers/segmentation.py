@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from aqa_pipeline.layers import steps
 from aqa_pipeline.layers.heads import mlp
 from aqa_pipeline.transitions import GRID
 
@@ -115,7 +116,7 @@ def time_transition_loss(
     Parameters
     ----------
     evidence : (B, T, 2) logits
-    transitions : (B, 2) positions, NaN where unknown; a clip counts where it knows both
+    transitions : (B, 2) on the grid of 96 frames, NaN where unknown; a clip counts where it knows both
     weights : of the first and of the second transition; the released code writes 1 and 2 into its target
 
     Returns
@@ -128,6 +129,6 @@ def time_transition_loss(
     known = torch.isfinite(transitions).all(dim=1)
     if not known.any():
         return {}
-    place = transitions[known].long().clamp(0, evidence.shape[1] - 1)  # (B, 2)
+    place = steps.placed(transitions[known], evidence.shape[1]).long()  # (B, 2)
     chance = functional.log_softmax(evidence[known], dim=1).gather(1, place[:, None])[:, 0]  # (B, 2), its logarithm
     return {"transitions": -(chance * chance.new_tensor(weights)).mean()}

@@ -5,7 +5,8 @@ import torch
 
 from aqa_pipeline.layers import segmentation
 
-B, T, D = 3, 5, 4
+B, T, D = 3, 6, 4
+STRIDE = 96 // T  # of the grid that transitions are given on
 NAN = float("nan")
 
 
@@ -32,9 +33,9 @@ def test_an_undecided_network_pays_the_logarithm_of_the_length():
 
 def test_the_second_transition_weighs_twice_as_much():
     logits = torch.zeros(1, T, 2)
-    logits[0, 1, 0] = math.log(4)  # probability 4 / 8 there, 1 / 8 elsewhere
-    assert loss(logits, torch.tensor([[1.0, 3.0]])) == pytest.approx((math.log(2) + 2 * math.log(5)) / 2)
-    assert loss(logits, torch.tensor([[2.0, 3.0]]), weights=(1, 0)) == pytest.approx(math.log(8) / 2)
+    logits[0, 1, 0] = math.log(4)  # probability 4 / 9 there, 1 / 9 elsewhere
+    assert loss(logits, STRIDE * torch.tensor([[1.0, 3.0]])) == pytest.approx((math.log(9 / 4) + 2 * math.log(6)) / 2)
+    assert loss(logits, STRIDE * torch.tensor([[2.0, 3.0]]), weights=(1, 0)) == pytest.approx(math.log(9) / 2)
 
 
 def test_it_is_the_dense_cross_entropy_of_torch():
@@ -44,13 +45,13 @@ def test_it_is_the_dense_cross_entropy_of_torch():
     for clip, (first, second) in enumerate(places):
         dense[clip, first, 0], dense[clip, second, 1] = 1, 2
     expected = torch.nn.functional.cross_entropy(logits, dense)
-    assert loss(logits, torch.tensor(places).float()) == pytest.approx(expected.item())
+    assert loss(logits, STRIDE * torch.tensor(places) + 0.5) == pytest.approx(expected.item())
 
 
 def test_clips_without_known_transitions_are_passed_over():
     torch.manual_seed(0)
     logits = torch.randn(B, T, 2)
-    some = torch.tensor([[1.0, 3.0], [NAN, 2.0], [2.0, 4.0]])
+    some = STRIDE * torch.tensor([[1.0, 3.0], [NAN, 2.0], [2.0, 4.0]])
     assert loss(logits, some) == pytest.approx(loss(logits[[0, 2]], some[[0, 2]]))
     assert segmentation.time_transition_loss(logits, torch.full((B, 2), NAN)) == {}
     assert segmentation.time_transition_loss(logits, None) == {}
