@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from aqa_pipeline.layers import steps
 from aqa_pipeline.layers.heads import mlp
 from aqa_pipeline.transitions import GRID
 
@@ -67,6 +68,23 @@ class PSNet(nn.Module):
         return self.head(positions)
 
 
+class GRUSegmenter(nn.Module):
+    """A GRU in both directions of time, then one linear map: (B, T, D) -> logits (B, T, 2), one a transition.
+
+    MCoRe's, after the spotting network of Hong et al. 2022 (arXiv 2207.10213): as many hidden units in either direction
+    as features.
+    """
+
+    def __init__(self, dim: int, *, hidden: int = 0, dropout: float = 0.5) -> None:
+        super().__init__()
+        self.gru = nn.GRU(dim, hidden or dim, batch_first=True, bidirectional=True)
+        self.drop = nn.Dropout(dropout)
+        self.out = nn.Linear(2 * (hidden or dim), 2)
+
+    def forward(self, sequence: Tensor) -> Tensor:
+        return self.out(self.drop(self.gru(sequence)[0]))
+
+
 def binary_transition_loss(evidence: Tensor, transitions: Tensor | None) -> dict[str, Tensor]:
     """Cross-entropy of every position being, or not, where each transition is: FineDiving's, as the term "transitions".
 
@@ -88,3 +106,29 @@ def binary_transition_loss(evidence: Tensor, transitions: Tensor | None) -> dict
     evidence = evidence[known]
     target = torch.zeros_like(evidence).scatter_(1, transitions[known].long()[:, None], 1.0)  # (B, T, K)
     return {"transitions": functional.binary_cross_entropy_with_logits(evidence, target)}
+
+
+def time_transition_loss(
+    evidence: Tensor, transitions: Tensor | None, *, weights: tuple[float, float] = (1.0, 2.0)
+) -> dict[str, Tensor]:
+    """Cross-entropy whose classes are the positions in time: MCoRe's, as the term "transitions".
+
+    Parameters
+    ----------
+    evidence : (B, T, 2) logits
+    transitions : (B, 2) on the grid of 96 frames, NaN where unknown; a clip counts where it knows both
+    weights : of the first and of the second transition; the released code writes 1 and 2 into its target
+
+    Returns
+    -------
+    dict
+        Mean over clips and transitions of - w log softmax over time at the true position; empty where none is known.
+    """
+    if transitions is None:
+        return {}
+    known = torch.isfinite(transitions).all(dim=1)
+    if not known.any():
+        return {}
+    place = steps.placed(transitions[known], evidence.shape[1]).long()  # (B, 2)
+    chance = functional.log_softmax(evidence[known], dim=1).gather(1, place[:, None])[:, 0]  # (B, 2), its logarithm
+    return {"transitions": -(chance * chance.new_tensor(weights)).mean()}

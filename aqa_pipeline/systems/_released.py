@@ -80,6 +80,22 @@ def token_head(tensors: Tensors, prefix: str) -> dict[str, Tensor]:
     return renamed(tensors, {f"layer{i + 1}": f"maps.{2 * i}" for i in range(3)}, prefix)
 
 
+def gru_segmenter(tensors: Tensors, prefix: str) -> dict[str, Tensor]:
+    """A `GRUSegmenter`."""
+    return renamed(tensors, {r"_pred_fine\._gru": "gru", r"_pred_fine\._fc_out\._fc_out": "out"}, prefix)
+
+
+def regnet_gsm(tensors: Tensors, prefix: str) -> dict[str, Tensor]:
+    """RegNetY with gated shifts, by timm's names but for the shifts and what they stand before."""
+    theirs = {"conv1.gsm.conv3D.": "conv1.0.gate.", "conv1.gsm.bn.": "conv1.0.norm.", "conv1.net.": "conv1.1."}
+    found = {}
+    for name, tensor in _bare(tensors).items():
+        for old, new in theirs.items():
+            name = name.replace(old, new)
+        found[f"{prefix}.{name.removeprefix('_features.')}"] = tensor
+    return found
+
+
 def _bare(tensors: Tensors) -> dict[str, Tensor]:
     """Without the prefix of torch's wrappers for several GPUs."""
     return {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
