@@ -5,7 +5,7 @@ from torch import nn
 
 from aqa_pipeline.batches import Clips
 from aqa_pipeline.errors import InputError
-from aqa_pipeline.training.loop import Optimiser, choose_device, fit
+from aqa_pipeline.training.loop import Engine, Optimiser, choose_device, fit
 
 B, D = 6, 4
 
@@ -24,23 +24,32 @@ class Line(nn.Module):
         return self.slopes(self.drop(batch.inputs["pose"].mean(dim=1)))[:, 0]
 
 
-def batches(n: int, target: float | None = None):
-    generator = torch.Generator().manual_seed(0)
-    for _ in range(n):
-        features = torch.randn(B, 3, D, generator=generator)
-        y = features.mean(dim=1) @ torch.tensor([1.0, -2, 3, 0])
-        y = y if target is None else torch.full((B,), target)
-        yield Clips({"pose": features}, tuple("abcdef"), y, torch.ones(B), torch.zeros(B, dtype=torch.long))
+class Batches:
+    """Clips whose target is a line of their features; queries in the order of the whole step."""
+
+    def __init__(self, n: int, target: float | None = None, size: int = B) -> None:
+        generator = torch.Generator().manual_seed(0)
+        self.sizes, self.steps = [size] * n, []
+        for _ in range(n):
+            features = torch.randn(size, 3, D, generator=generator)
+            y = features.mean(dim=1) @ torch.tensor([1.0, -2, 3, 0])
+            y = y if target is None else torch.full((size,), target)
+            ids = tuple(f"v{i}" for i in range(size))
+            self.steps.append(Clips({"pose": features}, ids, y, torch.ones(size), torch.zeros(size, dtype=torch.long)))
+
+    def read(self, step: int, rows: slice) -> Clips:
+        return self.steps[step].rows(torch.arange(len(self.steps[step]))[rows])
 
 
-def trained(steps: int = 60, **options):
+OF_FIT = ("judge", "seed", "workers", "checkpoint")
+
+
+def trained(steps: int = 60, *, engine: dict | None = None, model: nn.Module | None = None, **options):
     torch.manual_seed(0)
-    model = Line()
-    judge, seed = options.pop("judge", None), options.pop("seed", 0)
-    chosen = Optimiser(**{**dict(lr=0.1), **options})
-    return model, fit(
-        model, batches(steps), steps=steps, optimiser=chosen, seed=seed, device="cpu", judge=judge, judge_every=10
-    )
+    model = model or Line()
+    of_fit = {name: options.pop(name) for name in OF_FIT if name in options}
+    optimiser, chosen = Optimiser(**{**dict(lr=0.1), **options}), Engine(**{**dict(judge_every=10), **(engine or {})})
+    return model, fit(model, Batches(steps), optimiser=optimiser, engine=chosen, device="cpu", **of_fit)
 
 
 def test_it_learns_a_line_and_says_how():
@@ -59,7 +68,7 @@ def test_the_same_seed_gives_the_same_weights_bit_by_bit_and_leaves_no_trace():
     one, again, other = (trained(seed=seed)[0].slopes.weight.detach().numpy() for seed in (1, 1, 2))
     assert one.tobytes() == again.tobytes() != other.tobytes()
     torch.manual_seed(9)
-    fit(Line(), batches(3), steps=3, device="cpu")
+    fit(Line(), Batches(3), device="cpu")
     torch.manual_seed(9)
     assert torch.equal(torch.random.get_rng_state(), before)
 
@@ -112,4 +121,4 @@ def test_mistakes_are_named():
     with pytest.raises(InputError, match="device: found 'gpu'"):
         choose_device("gpu")
     with pytest.raises(InputError, match="step 0: the loss is inf"):
-        fit(Line(), batches(2, target=float("inf")), steps=2, device="cpu")
+        fit(Line(), Batches(2, target=float("inf")), device="cpu")
