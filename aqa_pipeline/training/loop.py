@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import logging
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from aqa_pipeline.training.ranks import ALONE, Ranks
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+
+log = logging.getLogger("aqa_pipeline")
 
 History = list[dict[str, Any]]
 Judge = Callable[["nn.Module"], float]
@@ -243,6 +246,7 @@ class _Training:
         torch.set_rng_state(generators["cpu"])
         if "cuda" in generators and self.where.type == "cuda":
             torch.cuda.set_rng_state(generators["cuda"], self.where)
+        log.info("%s: training goes on after step %d of %d", checkpoint.path, facts["steps_done"], self.steps)
         return facts["steps_done"]
 
     def finish(self) -> History:
