@@ -36,18 +36,23 @@ def train(
     control: str = "none",
     device: str = "auto",
     threads: int = 1,
+    workers: int = 0,
 ) -> None:
     """Train on the training part of each FOLD; weights, configuration and history go to OUT/fold{fold}.seed{seed}.
 
     A system that is trained in steps reads its DRAWS; TRUTH stores are for the ceiling alone. One thread makes a run
-    the same bit by bit.
+    the same bit by bit. WORKERS are processes that read batches ahead. A run that was killed goes on from the state
+    that it left in its folder.
     """
     import pandas as pd
 
-    from aqa_pipeline.training import runs
+    from aqa_pipeline.training import ranks, runs
 
     table, parts = pd.read_parquet(samples), pd.read_parquet(folds)
-    with runs.open_inputs(features or [], truth, threads=threads) as inputs:
+    with (
+        runs.open_inputs(features or [], truth, threads=threads) as inputs,
+        ranks.joined(training.get("devices", 1), device=device) as together,
+    ):
         for number in fold:
             started = time.monotonic()
             settings = runs.Settings(
@@ -55,9 +60,14 @@ def train(
                 clips=clips, target=target, selection=selection, control=control,
             )  # fmt: skip
             drawn = runs.read_table(draws, number) if draws else None
-            run = runs.train(settings, table, parts, inputs, draws=drawn, device=device)
-            runs.save(run, out / f"fold{number}.seed{seed}")
-            log.info("%s, fold %d, seed %d: trained in %.1f s", system, number, seed, time.monotonic() - started)
+            folder = out / f"fold{number}.seed{seed}"
+            run = runs.train(
+                settings, table, parts, inputs,
+                draws=drawn, device=device, workers=workers, folder=folder, together=together,
+            )  # fmt: skip
+            if together.is_first:
+                runs.save(run, folder)
+                log.info("%s, fold %d, seed %d: trained in %.1f s", system, number, seed, time.monotonic() - started)
 
 
 if __name__ == "__main__":

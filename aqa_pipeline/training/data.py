@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +108,8 @@ class Data:
         Length of every sequence and how it is reached; 0 keeps each as long as it is (for batches of one).
     normalise
         Whether inputs and targets are scaled to mean 0 and sd 1 with the statistics that `fit` took.
+    scale_target
+        Without it targets stay in their own units, whatever becomes of the inputs.
     memory_mb
         Prepared sequences kept in memory; those beyond are read again each time.
     show_transitions
@@ -122,6 +125,7 @@ class Data:
         n_frames: int = 32,
         sampling: str = "linear",
         normalise: bool = True,
+        scale_target: bool = True,
         memory_mb: int = 1000,
         show_transitions: bool = False,
     ) -> None:
@@ -134,6 +138,7 @@ class Data:
         self._transitions = _transitions(self.samples) if show_transitions else None
         self.inputs, self.targets = inputs, targets
         self.n_frames, self.sampling, self.normalise = n_frames, sampling, normalise
+        self.scale_target = normalise and scale_target
         self.features_of: dict[str, str] = {}  # a control gives a video the features of another
         self.scales: dict[str, np.ndarray] = {}
         self.facts = Facts(dims={}, n_frames=n_frames)
@@ -144,7 +149,7 @@ class Data:
         """Take statistics and vocabularies from the training part; read in one pass, one video at a time."""
         targets = np.array([self.targets[video_id] for video_id in training])
         self.scales["target"] = (
-            np.array([targets.mean(), targets.std() or 1.0]) if self.normalise else np.array([0.0, 1.0])
+            np.array([targets.mean(), targets.std() or 1.0]) if self.scale_target else np.array([0.0, 1.0])
         )
         dims = {}
         for modality, features in self.inputs.items():
@@ -186,11 +191,53 @@ class Data:
         mean, sd = self.scales["target"]
         return predictions * sd + mean
 
-    def clips(self, video_ids: Sequence[str], *, show_target: bool = True) -> Clips:
-        """A batch of single clips; without `show_target` the targets are NaN, as for a query that is to be scored."""
+    def clips(
+        self, video_ids: Sequence[str], *, show_target: bool = True, draw: tuple[int, ...] | None = None
+    ) -> Clips:
+        """A batch of single clips.
+
+        Parameters
+        ----------
+        video_ids
+            One or more videos.
+        show_target
+            Without it the targets are NaN, as for a query that is to be scored.
+        draw
+            What random changes of a clip come from, together with its id; none where it is not given. Feature
+            sequences are never changed.
+        """
         import torch
 
         prepared = [self._prepared(video_id) for video_id in video_ids]
+        return replace(
+            self._known(video_ids, show_target=show_target),
+            inputs={modality: torch.stack([clip[modality] for clip in prepared]) for modality in self.inputs},
+            sub_action=torch.stack([clip["sub_action"] for clip in prepared]) if self.inputs else None,
+        )
+
+    def labels(self, video_ids: Sequence[str]) -> Clips:
+        """What is known of videos, without their inputs: target, difficulty, action type, judges' scores."""
+        return self._known(video_ids, show_target=True)
+
+    def pairs(
+        self,
+        queries: Sequence[str],
+        exemplars: Sequence[str],
+        *,
+        show_target: bool = True,
+        draw: tuple[int, ...] | None = None,
+    ) -> Pairs:
+        """A batch of pairs; a query that stands several times in a row, once for each exemplar, is one query."""
+        import torch
+
+        starts = [i for i, query in enumerate(queries) if i == 0 or query != queries[i - 1]]
+        query_of = np.repeat(np.arange(len(starts)), np.diff([*starts, len(queries)]))
+        unique = self.clips([queries[i] for i in starts], show_target=show_target, draw=draw)
+        return Pairs(unique, self.clips(exemplars, draw=draw), torch.from_numpy(query_of))
+
+    def _known(self, video_ids: Sequence[str], *, show_target: bool) -> Clips:
+        import torch
+
         rows = [self._row_of[video_id] for video_id in video_ids]
         targets = np.array([self.targets[video_id] for video_id in video_ids], dtype=np.float64)
         targets = self.scaled(targets) if show_target else np.full(len(video_ids), np.nan)
@@ -198,24 +245,14 @@ class Data:
         if switches is not None:
             switches = switches[rows] if show_target else np.full((len(rows), 2), np.nan, np.float32)
         return Clips(
-            inputs={modality: torch.stack([clip[modality] for clip in prepared]) for modality in self.inputs},
+            inputs={},
             video_ids=tuple(video_ids),
             target=torch.tensor(targets, dtype=torch.float32),
             difficulty=torch.from_numpy(self._difficulty[rows]),
             action_type=torch.from_numpy(self._action_type[rows]),
-            sub_action=torch.stack([clip["sub_action"] for clip in prepared]) if self.inputs else None,
             judge_scores=None if judges is None else torch.from_numpy(judges[rows]),
             transitions=None if switches is None else torch.from_numpy(switches),
         )
-
-    def pairs(self, queries: Sequence[str], exemplars: Sequence[str], *, show_target: bool = True) -> Pairs:
-        """A batch of pairs; a query that stands several times in a row, once for each exemplar, is one query."""
-        import torch
-
-        starts = [i for i, query in enumerate(queries) if i == 0 or query != queries[i - 1]]
-        query_of = np.repeat(np.arange(len(starts)), np.diff([*starts, len(queries)]))
-        unique = self.clips([queries[i] for i in starts], show_target=show_target)
-        return Pairs(unique, self.clips(exemplars), torch.from_numpy(query_of))
 
     def _prepared(self, video_id: str) -> dict[str, Tensor]:
         """Inputs by modality (T, D), and sub_action (T,), of one video."""

@@ -209,6 +209,16 @@ def variant_of(wildcards):
     return SETTINGS.variant(row_of(wildcards))
 
 
+def training_of(wildcards):
+    return variant_of(wildcards).training
+
+
+def launcher(wildcards):
+    """What starts the processes that train together."""
+    devices = training_of(wildcards).devices
+    return "python" if devices == 1 else f"python -m torch.distributed.run --standalone --nproc_per_node {devices}"
+
+
 def feature_stores(wildcards, dataset=None):
     features, dataset = variant_of(wildcards).features, dataset or wildcards.dataset
     return expand(store_of_features(features), dataset=dataset, shard=shards(dataset)) if features else []

@@ -45,22 +45,25 @@ rule train:
         system=NETWORKS,
     conda:
         "../../envs/train.yaml"
-    threads: 1
+    threads: lambda wildcards: training_of(wildcards).devices * (1 + training_of(wildcards).workers)
     resources:
-        mem_mb=3000,
+        mem_mb=lambda wildcards: training_of(wildcards).devices * (3000 + 1000 * training_of(wildcards).workers),
         runtime=240,
-        gpu=GPU,
+        gpu=lambda wildcards: GPU * training_of(wildcards).devices,
+        workers=lambda wildcards: training_of(wildcards).workers,  # no parameter: another number re-runs nothing
     params:
         out=lambda wildcards: f"results/runs/{row_of(wildcards)}/{wildcards.dataset}.{wildcards.protocol}",
         run=run_options,
         options=lambda wildcards: as_json(variant_of(wildcards).options),
-        training=lambda wildcards: as_json(variant_of(wildcards).training.model_dump()),
+        python=launcher,
+        training=lambda wildcards: as_json(training_of(wildcards).model_dump(exclude={"workers"})),
         clips=lambda wildcards: as_json(variant_of(wildcards).clips.model_dump()),
         version=stage_version("train"),
     shell:
-        "python -m aqa_pipeline.stages.train {input.samples} {input.folds} {params.out} {input.features} {params.run}"
-        " --fold {wildcards.fold} --seed {wildcards.seed} --draws {input.draws} --options {params.options:q}"
-        " --training {params.training:q} --clips {params.clips:q} --threads {threads} > {log} 2>&1"
+        "{params.python} -m aqa_pipeline.stages.train {input.samples} {input.folds} {params.out} {input.features}"
+        " {params.run} --fold {wildcards.fold} --seed {wildcards.seed} --draws {input.draws}"
+        " --options {params.options:q} --training {params.training:q} --clips {params.clips:q}"
+        " --workers {resources.workers} > {log} 2>&1"
 
 
 # The number of folds differs from protocol to protocol, so what serves all folds has rules for each.
