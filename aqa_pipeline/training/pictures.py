@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FRAMES = "frames"  # name of the modality
 MEMORY_MB = 2000
+FRAME_OPTIONS = (*View.__dataclass_fields__, "view", "detector", "masks", "memory_mb")  # of a configuration
 HALF = 127.5  # of a mask's grey levels: from there on it is the athlete (rounded, as FineParser's code does)
 
 Key = tuple[str, int, int]  # video, frame, filter
