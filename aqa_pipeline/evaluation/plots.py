@@ -33,6 +33,7 @@ TITLES = {
     "mse": "mean squared error",
     "aiou_50": "AIoU@0.5, percent",
     "aiou_75": "AIoU@0.75, percent",
+    "step_boundary_error": "step boundary error, of 96 frames",
 }
 
 

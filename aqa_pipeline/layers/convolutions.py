@@ -25,6 +25,10 @@ class ConvBlock(nn.Module):
         x = self.norm(self.conv(x))
         return x.relu_() if self.active else x
 
+    def fold(self) -> None:
+        """Make the normalisation part of the convolution, for good."""
+        self.conv, self.norm = fuse_conv_bn_eval(self.conv, self.norm), nn.Identity()
+
 
 class Residual(nn.Module):
     """Two convolutions beside the identity (He et al., "Deep Residual Learning", CVPR 2016)."""
@@ -44,9 +48,12 @@ def stage(inputs: int, outputs: int, *, blocks: int) -> nn.Sequential:
 
 
 def folded(model: nn.Module) -> nn.Module:
-    """A copy for inference in which every batch normalisation has become part of the convolution before it."""
+    """A copy for inference in which every batch normalisation has become part of the convolution before it.
+
+    Blocks that have both know how: they have a method `fold`.
+    """
     model = copy.deepcopy(model).eval()
-    for module in model.modules():
-        if isinstance(module, ConvBlock):
-            module.conv, module.norm = fuse_conv_bn_eval(module.conv, module.norm), nn.Identity()
+    for module in list(model.modules()):
+        if hasattr(module, "fold"):
+            module.fold()
     return model

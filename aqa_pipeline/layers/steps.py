@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from aqa_pipeline.transitions import GRID
+
 STEPS = 3
 
 
@@ -24,18 +26,31 @@ def decode(evidence: Tensor) -> Tensor:
     return torch.stack([first, half + evidence[:, half:, 1].argmax(dim=1)], dim=1)
 
 
+def placed(transitions: Tensor, length: int) -> Tensor:
+    """Where transitions (B, 2) on the grid of 96 frames lie in a sequence of `length` positions over the same time."""
+    return (transitions * length / GRID).floor()
+
+
+def on_grid(positions: Tensor, length: int) -> Tensor:
+    """The inverse of `placed`, up to its rounding."""
+    return positions * GRID / length
+
+
 def bounds(transitions: Tensor, length: int, *, overlap: bool = False) -> tuple[Tensor, Tensor]:
     """First and last position, each (B, 3) long, of the steps of clips of `length` positions.
 
     Steps are [0, a), [a, b), [b, T): FineDiving. With `overlap` [0, a], [a, b], [b - 1, T - 1], both ends in: HP-MCoRe.
-    No step is empty: a is at least 1, b lies beyond a, and both within the clip.
+    No step is empty: a is at least 1, b lies beyond a, and both within the clip. Steps that overlap are not either way,
+    so that both may lie at the ends.
     """
     a, b = transitions.round().long().unbind(dim=1)
-    a = a.clamp(1, length - 2)
-    b = torch.maximum(b, a + 1).clamp(max=length - 1)
     zero, end = torch.zeros_like(a), torch.full_like(a, length - 1)
     if overlap:
-        return torch.stack([zero, a, b - 1], dim=1), torch.stack([a, b, end], dim=1)
+        a = a.clamp(0, length - 1)
+        b = torch.maximum(b, a).clamp(1, length)
+        return torch.stack([zero, a, b - 1], dim=1), torch.stack([a, b.clamp(max=length - 1), end], dim=1)
+    a = a.clamp(1, length - 2)
+    b = torch.maximum(b, a + 1).clamp(max=length - 1)
     return torch.stack([zero, a, b], dim=1), torch.stack([a - 1, b - 1, end], dim=1)
 
 

@@ -9,7 +9,7 @@ Shapes: B clips, T frames, S snippets, D channels, h w positions of a feature ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -78,6 +78,18 @@ class StoredSnippets(nn.Module):
         return torch.cat([window.mean(dim=1), window.amin(dim=1), window.amax(dim=1)], dim=1)
 
 
+class Frames(nn.Module):
+    """Pictures frame by frame: (B, T, D)."""
+
+    def __init__(self, backbone: nn.Module, *, pixels: str) -> None:
+        super().__init__()
+        self.backbone, self.pixels = backbone, pixels
+        self.dim = backbone.dim
+
+    def forward(self, clips: Clips) -> Tensor:
+        return self.backbone(pictures.normalised(clips.inputs["frames"], pixels=self.pixels))
+
+
 class StoredFrames(nn.Module):
     """Stored features, a row a frame: (B, T, D), through one linear map where another D is wanted."""
 
@@ -116,3 +128,19 @@ def snippets(
     if weights:
         i3d.load_kinetics(backbone, weights)
     return Snippets(frozen_batch_norm(backbone) if freeze_batch_norm else backbone, starts, pixels=pixels)
+
+
+def frames(
+    facts: Facts,
+    backbone: Callable[[], nn.Module],
+    *,
+    role: str = "static",
+    dim: int = 0,
+    pixels: str = "imagenet",
+    dropout: float = 0.0,
+) -> Frames | StoredFrames:
+    """The encoder of single frames: what `backbone` makes, or stored features, brought to `dim` channels if not 0."""
+    name = modality(facts, role)
+    if name != "frames":
+        return StoredFrames(name, facts.dims[name], dim or None, dropout)
+    return Frames(backbone(), pixels=pixels)

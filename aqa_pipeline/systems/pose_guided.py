@@ -36,13 +36,14 @@ from aqa_pipeline.batches import NO_LABEL, Clips, Facts, Pairs
 from aqa_pipeline.errors import InputError, nearest
 from aqa_pipeline.layers.heads import mlp
 from aqa_pipeline.layers.transformer import Stack, sinusoids
+from aqa_pipeline.systems._comparison import Comparison, Encoded
 
 needs = {"features", "draws", "exemplars", "sub_actions"}
 
 tiny = dict(dim=8, heads=2, layers=1, head=[6])
 
 
-class PoseGuided(nn.Module):
+class PoseGuided(Comparison):
     """The parts are made by `build`."""
 
     def __init__(
@@ -95,12 +96,16 @@ class PoseGuided(nn.Module):
         terms = {"offset": functional.mse_loss(offset, torch.cat([target, -target]))}
         return terms | self._frame_loss(frames, queries, batch.exemplar)
 
+    def encode(self, clips: Clips) -> Encoded:
+        return {"tokens": self.tokens(clips)}
+
+    def votes(self, query: Encoded, exemplar: Encoded, target: Tensor) -> Tensor:
+        """The exemplars' own targets plus the offsets, (P,)."""
+        return target + self(query["tokens"], exemplar["tokens"])[0]
+
     def predict(self, batch: Clips | Pairs) -> Tensor:
-        """Predicted target (B,): the mean over the exemplars of their own target plus the offset."""
-        if isinstance(batch, Clips):
-            return self(self.tokens(batch), None)[0]
-        query = self.tokens(batch.query)[batch.query_of]
-        return batch.average(batch.exemplar.target + self(query, self.tokens(batch.exemplar))[0])
+        """Predicted target (B,): the mean of the exemplars' votes, or the clip's own without exemplars."""
+        return self(self.tokens(batch), None)[0] if isinstance(batch, Clips) else super().predict(batch)
 
     def _frame_loss(self, frames: Tensor, *clips: Clips) -> dict[str, Tensor]:
         if self.frame_head is None:

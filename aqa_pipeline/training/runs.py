@@ -22,13 +22,13 @@ from aqa_pipeline.training import controls
 from aqa_pipeline.training.data import Data, Features, open_features, open_truth
 from aqa_pipeline.training.loop import History, Optimiser, fit
 from aqa_pipeline.training.pictures import FRAME_OPTIONS, Pictures, open_pictures
+from aqa_pipeline.training.voting import columns, predict_draws
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TARGETS = ("execution", "score")
 SELECTIONS = ("last", "validation", "test")
-QUERIES_A_BATCH = 32  # of a prediction
 
 
 @dataclass(frozen=True)
@@ -152,27 +152,6 @@ def parts_of(folds: pd.DataFrame, fold: int, inputs: Mapping[str, Features | Pic
         if not parts[part] and part != "validation":
             raise InputError(f"fold {fold}: no usable {part} video among {len(ids)}, expected at least one")
     return parts
-
-
-def predict_draws(model: Any, data: Data, draws: pd.DataFrame, device: str = "auto") -> pd.DataFrame:
-    """Predicted target of every query in `draws`, with the number of exemplars that voted."""
-    import pandas as pd
-    import torch
-
-    from aqa_pipeline.training.loop import choose_device
-
-    where = choose_device(device)
-    model.to(where).eval()
-    tables = []
-    with torch.no_grad():
-        for queries, exemplars in _chunks(draws):
-            batch = _batch(data, queries, exemplars, show_target=False)
-            clips = batch.query if isinstance(batch, Pairs) else batch
-            votes = torch.bincount(batch.query_of).numpy() if isinstance(batch, Pairs) else 0
-            predicted = model.predict(batch.to(where)).cpu().numpy().astype(np.float64)
-            row = dict(video_id=list(clips.video_ids), predicted=data.unscaled(predicted), n_exemplars=votes)
-            tables.append(pd.DataFrame(row))
-    return pd.concat(tables, ignore_index=True)
 
 
 def compose(run: Run, predicted: pd.DataFrame) -> pd.DataFrame:
@@ -351,20 +330,7 @@ def _judge(settings: Settings, data: Data, draws: pd.DataFrame, device: str) -> 
 def _steps(draws: pd.DataFrame) -> Iterator[tuple[list[str], list[str] | None]]:
     """Queries and exemplars of each training step, in order."""
     for _, rows in draws.groupby("step", sort=True):
-        yield _columns(rows)
-
-
-def _chunks(draws: pd.DataFrame) -> Iterator[tuple[list[str], list[str] | None]]:
-    """Queries and exemplars, a few queries at a time and all exemplars of each together."""
-    draws = draws.sort_values("query", kind="stable")
-    number = draws.groupby("query", sort=True).ngroup()
-    for _, rows in draws.groupby(number.to_numpy() // QUERIES_A_BATCH):
-        yield _columns(rows)
-
-
-def _columns(rows: pd.DataFrame) -> tuple[list[str], list[str] | None]:
-    exemplars = None if rows["exemplar"].isna().all() else rows["exemplar"].tolist()
-    return rows["query"].tolist(), exemplars
+        yield columns(rows)
 
 
 def _batch(

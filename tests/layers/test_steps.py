@@ -22,6 +22,18 @@ def test_steps_share_no_frame_unless_they_overlap():
     assert (first.tolist(), last.tolist()) == ([[0, 3, 5], [0, 2, 4]], [[3, 6, 7], [2, 5, 7]])
 
 
+def test_the_ends_of_steps_that_overlap_are_those_of_the_released_slices():
+    first, last = steps.bounds(torch.tensor([[0.0, 9.0], [0.0, 8.0]]), T, overlap=True)
+    assert (first.tolist(), last.tolist()) == ([[0, 0, 7], [0, 0, 7]], [[0, 7, 7], [0, 7, 7]])
+
+
+def test_transitions_keep_their_place_whatever_the_length():
+    transitions = torch.tensor([[30.0, 61.0], [float("nan"), 95.0]])
+    assert torch.equal(steps.placed(transitions, 96)[0], transitions[0])
+    assert steps.placed(transitions, 32).nan_to_num(-1).tolist() == [[10, 20], [-1, 31]]
+    assert steps.on_grid(torch.tensor([10.0, 20.0]), 32).tolist() == [30, 60]
+
+
 @pytest.mark.parametrize("transitions", [[0.0, 0.0], [7.0, 7.0], [5.0, 2.0], [-4.0, 99.0]])
 @pytest.mark.parametrize("overlap", [False, True])
 def test_no_step_is_empty_whatever_is_predicted(transitions, overlap):

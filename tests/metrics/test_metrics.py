@@ -16,6 +16,7 @@ from aqa_pipeline.metrics.mse import mse
 from aqa_pipeline.metrics.relative_l2_x100 import relative_l2_x100
 from aqa_pipeline.metrics.spearman_rho import spearman_rho
 from aqa_pipeline.metrics.spearman_rho_mark import spearman_rho_mark
+from aqa_pipeline.metrics.step_boundary_error import step_boundary_error
 
 METRICS = plugins.available("metrics")
 
@@ -102,6 +103,14 @@ def test_aiou_by_hand():
     assert aiou_75(predicted, true) == pytest.approx(40.0)
     assert aiou_75(predicted, true, weights=[[0, 0, 3, 1, 0], [0, 0, 0, 2, 5]]) == pytest.approx([75.0, 0.0])
     assert np.isnan(aiou_50([[np.nan, 20.0]], [[10.0, 20.0]]))
+
+
+def test_step_boundary_error_by_hand():
+    true = np.array([[10.0, 20.0], [30.0, 60.0]])
+    predicted = np.array([[12.0, 20.0], [25.0, 63.0]])  # off by 2 and 0, by 5 and 3
+    assert step_boundary_error(predicted, true) == pytest.approx(2.5)
+    assert step_boundary_error(predicted, true, weights=[[3, 1]]) == pytest.approx([1.75])
+    assert np.isnan(step_boundary_error([[np.nan, 20.0]], [[10.0, 20.0]]))
 
 
 @pytest.mark.parametrize("name", METRICS)

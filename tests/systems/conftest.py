@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from aqa_pipeline.batches import NO_LABEL, Clips, Facts, Pairs
 
 B, P, T, J = 3, 4, 6, 2
-DIMS = {"pose": 5, "image": 2}
+DIMS = {"pose": 5, "image": 2, "dynamic": 4, "static": 3}  # the last two are roles of `_encoders`
 FACTS = Facts(
     dims=DIMS, n_frames=T, sub_actions=("entry", "flight"), action_types=("107b", "5253b"), target_range=(-2, 2)
 )
@@ -24,6 +26,52 @@ def make_clips(count: int, seed: int = 0) -> Clips:
         judge_scores=torch.full((count, J), 7.0) + torch.randn(count, J, generator=generator),
         transitions=torch.tensor([30.0, 60.0]) + torch.arange(count)[:, None],
     )
+
+
+def raw(clips: Clips) -> Clips:
+    """The same clips with targets as a system with `raw_target` sees them: sums of three marks."""
+    return replace(clips, target=15 + 4 * clips.target)
+
+
+def facts_for(module) -> Facts:
+    """Facts of the data that `batch_for` gives."""
+    return replace(FACTS, target_range=(7.0, 23.0)) if getattr(module, "raw_target", False) else FACTS
+
+
+def batch_for(module) -> Clips | Pairs:
+    """What a network is handed: pairs where it needs exemplars, else clips; P of them, or P pairs of B queries."""
+    change = raw if getattr(module, "raw_target", False) else lambda clips: clips
+    if "exemplars" not in module.needs:
+        return change(make_clips(P, seed=1))
+    return Pairs(change(make_clips(B)), change(make_clips(P, seed=1)), torch.tensor([0, 1, 1, 2]))
+
+
+def first_query(batch: Clips | Pairs) -> Clips | Pairs:
+    """The first query alone, with its exemplars where it has some."""
+    if isinstance(batch, Clips):
+        return batch.rows(torch.tensor([0]))
+    own = (batch.query_of == 0).nonzero()[:, 0]
+    return Pairs(batch.query.rows(torch.tensor([0])), batch.exemplar.rows(own), torch.zeros_like(own))
+
+
+def hidden(batch: Clips | Pairs) -> Clips | Pairs:
+    """The same batch without what nobody knows of a query before it is judged."""
+    query = batch if isinstance(batch, Clips) else batch.query
+    names = ("target", "judge_scores", "transitions")
+    unknown = {name: torch.full_like(getattr(query, name), torch.nan) for name in names}
+    query = replace(query, **unknown, sub_action=torch.full_like(query.sub_action, NO_LABEL), masks={})
+    return query if isinstance(batch, Clips) else replace(batch, query=query)
+
+
+def built(module, *, facts: Facts | None = None, **options) -> torch.nn.Module:
+    """A network of tiny options, which has been told the labels of its training part where it wants to know them."""
+    torch.manual_seed(0)
+    model = module.build(facts or facts_for(module), **{**module.tiny, **options})
+    if hasattr(model, "learn_labels"):
+        batch = batch_for(module)
+        labels = batch if isinstance(batch, Clips) else batch.exemplar
+        model.learn_labels(replace(labels, inputs={}))
+    return model
 
 
 @pytest.fixture

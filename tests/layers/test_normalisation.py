@@ -1,0 +1,47 @@
+"""Frozen batch normalisation: the statistics stay, scale and shift learn, copies are alike."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+from torch import nn
+
+from aqa_pipeline.layers.normalisation import frozen_batch_norm
+
+
+@pytest.fixture
+def network():
+    model = nn.Sequential(nn.Conv1d(2, 3, 1), nn.BatchNorm1d(3), nn.Dropout(0.5))
+    model[1].running_mean.copy_(torch.tensor([1.0, -2.0, 0.5]))
+    return model
+
+
+def copies(model):
+    return [model, copy.deepcopy(model), pickle.loads(pickle.dumps(model))]
+
+
+def test_statistics_stay_and_weights_learn(network):
+    names, before = list(network.state_dict()), network[1].running_mean.clone()
+    assert frozen_batch_norm(network) is network
+    assert list(network.state_dict()) == names
+    for model in copies(network):
+        model.train()
+        x = torch.randn(4, 2, 5) + 3
+        answer = model[:2](x)
+        torch.testing.assert_close(answer, (model[0](x) - before[:, None]) / (1 + model[1].eps) ** 0.5)
+        answer.pow(2).sum().backward()
+        assert model[1].weight.grad.abs().min() > 0
+        assert model[1].running_mean.equal(before)
+        assert model[1].num_batches_tracked == 0
+        assert model[2].training  # everything else is in training
+
+
+def test_what_is_not_frozen_goes_on_counting(network):
+    network.train()(torch.randn(4, 2, 5))
+    assert network[1].num_batches_tracked == 1
+
+
+def test_twice_is_once(network):
+    frozen_batch_norm(frozen_batch_norm(network))
+    assert len(network[1]._forward_pre_hooks) == 1
