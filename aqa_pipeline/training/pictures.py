@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FRAMES = "frames"  # name of the modality
 MEMORY_MB = 2000
-FRAME_OPTIONS = (*View.__dataclass_fields__, "view", "detector", "masks", "memory_mb")  # of a configuration
+OPTIONS = (*View.__dataclass_fields__, "view", "detector", "masks", "memory_mb")  # of a configuration
 HALF = 127.5  # of a mask's grey levels: from there on it is the athlete (rounded, as FineParser's code does)
 
 Key = tuple[str, int, int]  # video, frame, filter
@@ -192,6 +192,9 @@ def open_pictures(
 
     `masks` are truth stores and `folders` folders of masks by video; they are for training alone.
     """
+    for name in options:
+        if name not in OPTIONS:
+            raise InputError(f"frames: unknown '{name}', {nearest(name, OPTIONS)}")
     options = dict(options)
     follows, labels = options.pop("view", "frame") == "athlete", options.pop("masks", False)
     memory_mb, _ = options.pop("memory_mb", MEMORY_MB), options.pop("detector", None)

@@ -21,7 +21,7 @@ from aqa_pipeline.errors import InputError, nearest
 from aqa_pipeline.training import controls
 from aqa_pipeline.training.data import Data, Features, open_features, open_truth
 from aqa_pipeline.training.loop import History, Optimiser, fit
-from aqa_pipeline.training.pictures import FRAME_OPTIONS, Pictures, open_pictures
+from aqa_pipeline.training.pictures import Pictures, open_pictures
 from aqa_pipeline.training.voting import columns, predict_draws
 
 if TYPE_CHECKING:
@@ -58,7 +58,6 @@ class Settings:
         object.__setattr__(self, "target", fixed or self.target)
         _expect_known("training", self.training, [*(f.name for f in fields(Optimiser)), "steps", "batch"])
         _expect_known("clips", self.clips, ["n_frames", "sampling", "normalise", "memory_mb"])
-        _expect_known("frames", self.frames, FRAME_OPTIONS)
 
     @property
     def is_network(self) -> bool:
