@@ -22,6 +22,7 @@ from aqa_pipeline.errors import InputError, nearest
 from aqa_pipeline.training import checkpoints, controls
 from aqa_pipeline.training.data import Data, Features, open_features, open_truth
 from aqa_pipeline.training.loop import Engine, History, Optimiser, fit
+from aqa_pipeline.training.pictures import Pictures, open_pictures
 from aqa_pipeline.training.ranks import ALONE, Ranks
 from aqa_pipeline.training.voting import columns, predict_draws
 
@@ -45,6 +46,8 @@ class Settings:
     options: Mapping[str, Any] = field(default_factory=dict)  # of the system
     training: Mapping[str, Any] = field(default_factory=dict)  # of the loop
     clips: Mapping[str, Any] = field(default_factory=dict)  # of `data.Data`
+    roles: Mapping[str, str] = field(default_factory=dict)  # role -> feature set, where they have roles
+    frames: Mapping[str, Any] = field(default_factory=dict)  # of `pictures.open_pictures`; empty: no pictures
     target: str = "execution"
     selection: str = "last"
     control: str = "none"
@@ -90,7 +93,7 @@ class Run:
         return table
 
 
-def prepare(settings: Settings, samples: pd.DataFrame, inputs: Mapping[str, Features]) -> Data:
+def prepare(settings: Settings, samples: pd.DataFrame, inputs: Mapping[str, Features | Pictures]) -> Data:
     """The data as a system is to see it; targets come from the data set's own composition."""
     adapter = plugins.load("datasets", settings.adapter)
     targets = samples["score"]
@@ -107,7 +110,7 @@ def train(
     settings: Settings,
     samples: pd.DataFrame,
     folds: pd.DataFrame,
-    inputs: Mapping[str, Features],
+    inputs: Mapping[str, Features | Pictures],
     *,
     draws: pd.DataFrame | None = None,
     device: str = "auto",
@@ -162,7 +165,7 @@ def train(
     return Run(settings, data, weights, swapped, history)
 
 
-def parts_of(folds: pd.DataFrame, fold: int, inputs: Mapping[str, Features]) -> dict[str, list[str]]:
+def parts_of(folds: pd.DataFrame, fold: int, inputs: Mapping[str, Features | Pictures]) -> dict[str, list[str]]:
     """Video ids of train, validation and test of one fold that are in all inputs; none may be empty but validation."""
     of_fold = folds[folds["fold"] == fold]
     parts = {}
@@ -208,14 +211,40 @@ def compose(run: Run, predicted: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
+@dataclass(frozen=True)
+class Files:
+    """The stores that a row reads, of all shards."""
+
+    features: Sequence[Path] = ()
+    truth: Sequence[Path] = ()  # for the ceiling
+    frames: Sequence[Path] = ()
+    boxes: Sequence[Path] = ()  # of the athlete, where the pictures follow him
+    masks: Sequence[Path] = ()  # truth stores with labels of the training part
+
+
 @contextlib.contextmanager
-def open_inputs(features: Sequence[Path], truth: Sequence[Path], *, threads: int) -> Iterator[dict[str, Any]]:
-    """All inputs of a run by modality, open for reading; torch is held to so many threads."""
+def open_inputs(
+    files: Files,
+    *,
+    threads: int,
+    roles: Mapping[str, str] = {},
+    frames: Mapping[str, Any] = {},
+    mask_folders: Mapping[str, Path] = {},
+) -> Iterator[dict[str, Any]]:
+    """All inputs of a run by modality, open for reading; torch is held to so many threads.
+
+    `roles` and `frames` are those of the run's settings; `mask_folders`, by video, are for training alone.
+    """
     import torch
 
     torch.set_num_threads(threads)
-    with open_features(features) as inputs, open_truth(truth) as known:
-        yield {**inputs, **known}
+    of_pictures = dict(options=frames, boxes=files.boxes, masks=files.masks, folders=mask_folders)
+    with (
+        open_features(files.features, roles=roles) as inputs,
+        open_truth(files.truth) as known,
+        open_pictures(files.frames, **of_pictures) as pictures,
+    ):
+        yield {**inputs, **known, **pictures}
 
 
 def read_table(path: Path, fold: int) -> pd.DataFrame:
@@ -252,7 +281,7 @@ def load_settings(folder: Path) -> tuple[Settings, dict[str, Any]]:
         raise InputError(f"{path}: not the configuration of a run ({error}); train it again") from error
 
 
-def load(folder: Path, samples: pd.DataFrame, inputs: Mapping[str, Features]) -> Run:
+def load(folder: Path, samples: pd.DataFrame, inputs: Mapping[str, Features | Pictures]) -> Run:
     """A stored run, ready to predict."""
     from safetensors.numpy import load_file
 

@@ -39,7 +39,7 @@ def trained(samples, tmp_path):
             options=dict(dim=8, heads=2, layers=1), clips=dict(n_frames=6) | options.pop("clips", {}),
         )  # fmt: skip
         draws = draw_pairs(samples, folds, steps=drawn or training["steps"], batch=4)
-        with runs.open_inputs([path], [], threads=1) as inputs:
+        with runs.open_inputs(runs.Files(features=[path]), threads=1) as inputs:
             parts = runs.parts_of(folds, 1, inputs)
             run = runs.train(
                 settings, samples, folds, inputs, draws=draws, device="cpu", workers=workers, folder=folder
