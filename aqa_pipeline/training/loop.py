@@ -246,7 +246,8 @@ class _Training:
         torch.set_rng_state(generators["cpu"])
         if "cuda" in generators and self.where.type == "cuda":
             torch.cuda.set_rng_state(generators["cuda"], self.where)
-        log.info("%s: training goes on after step %d of %d", checkpoint.path, facts["steps_done"], self.steps)
+        if self.together.is_first:
+            log.info("%s: training goes on after step %d of %d", checkpoint.path, facts["steps_done"], self.steps)
         return facts["steps_done"]
 
     def finish(self) -> History:

@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import datetime
 import os
+import signal
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
 PATIENCE = datetime.timedelta(days=1)  # the others wait while the first is judging; the launcher sees who died
 
 
@@ -85,6 +89,7 @@ def joined(devices: int, *, device: str = "auto") -> Iterator[Ranks]:
         return
     import torch
 
+    _die_with_launcher()
     on_gpu = device != "cpu" and torch.cuda.is_available()
     if on_gpu:
         local, there = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
@@ -96,3 +101,9 @@ def joined(devices: int, *, device: str = "auto") -> Iterator[Ranks]:
         yield Ranks(torch.distributed.get_rank(), devices)
     finally:
         torch.distributed.destroy_process_group()
+
+
+def _die_with_launcher() -> None:
+    """It starts every process in a session of its own, where nothing would end them if it is killed itself."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)

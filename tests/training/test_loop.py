@@ -1,3 +1,6 @@
+import contextlib
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +8,7 @@ from torch import nn
 
 from aqa_pipeline.batches import Clips
 from aqa_pipeline.errors import InputError
+from aqa_pipeline.training import loop
 from aqa_pipeline.training.checkpoints import Checkpoint
 from aqa_pipeline.training.loop import Engine, Optimiser, choose_device, fit
 
@@ -190,6 +194,36 @@ def test_at_half_precision_it_learns_the_same_line_less_exactly():
         trained(1, engine=dict(precision="float16"))
     with pytest.raises(InputError, match="precision: found 'half'"):
         Engine(precision="half")
+
+
+def test_a_scaled_loss_gives_the_same_steps_and_one_that_overflows_is_left_out(monkeypatch, tmp_path):
+    """As float16 is trained on a GPU; the scale alone, which a CPU knows too."""
+    whole, history = trained(12)
+    scalers = []
+
+    def scaled(precision, where):
+        scalers.append(torch.amp.GradScaler("cpu", init_scale=2.0**120, growth_interval=4))
+        return contextlib.nullcontext, scalers[-1]
+
+    monkeypatch.setattr(loop, "_precision", scaled)
+    checkpoint = Checkpoint(tmp_path / "resume.safetensors", every=6, fingerprint="a")
+    model, rows = trained(12, checkpoint=checkpoint)
+    assert scalers[-1].get_scale() == 2.0**123  # four steps in a row double it
+    assert torch.equal(model.slopes.weight, whole.slopes.weight)
+    assert rows == history
+    again, _ = trained(12, checkpoint=checkpoint)
+    assert torch.equal(again.slopes.weight, whole.slopes.weight)
+    assert scalers[-1].get_scale() == 2.0**123
+    scalers.clear()
+    monkeypatch.setattr(torch.amp, "GradScaler", lambda *_, **__: Overflowing("cpu"))
+    stayed, _ = trained(1)
+    assert torch.equal(stayed.slopes.weight, seeded(Line).slopes.weight)
+    assert stayed.slopes.weight.grad is None
+
+
+class Overflowing(torch.amp.GradScaler):
+    def scale(self, outputs):
+        return super().scale(outputs) * math.inf
 
 
 def test_a_model_is_told_how_far_training_is():

@@ -44,13 +44,13 @@ def tables(tmp_path_factory):
     return folder
 
 
-def arguments(tables, out, *, devices=1, options=SMALL, selection="last", **training):
+def arguments(tables, out, *, devices=1, options=SMALL, **training):
     """Of the stage: paths, and options by name."""
     training = dict(steps=STEPS, batch=BATCH, devices=devices) | training
     paths = tables / "samples.parquet", tables / "folds.parquet", out, tables / "motion" / "0000.h5"
     return paths, dict(
         system="pose_guided", adapter="simdive", fold=1, seed=2, device="cpu", draws=tables / "draws.parquet",
-        options=json.dumps(options), training=json.dumps(training), clips='{"n_frames": 6}', selection=selection,
+        options=json.dumps(options), training=json.dumps(training), clips='{"n_frames": 6}',
     )  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def of_run(out):
 
 
 def test_a_run_that_was_killed_goes_on_to_the_same_weights_bit_by_bit(tables, tmp_path):
-    options = dict(selection="test", average=0.9, judge_every=20, checkpoint_every=1)
+    options = dict(average=0.9, checkpoint_every=1)
     state = of_run(tmp_path / "killed") / checkpoints.NAME
     process = subprocess.Popen(command(tables, tmp_path / "killed", **options), stderr=subprocess.DEVNULL)
     while not state.exists() and process.poll() is None:
@@ -106,6 +106,19 @@ def test_two_processes_take_the_steps_of_one(tables, tmp_path):
         np.testing.assert_allclose(two[name][kept], weights[kept], atol=1e-6, err_msg=name)
     one, two = (pd.read_csv(of_run(tmp_path / name) / "history.csv") for name in ("one", "two"))
     pd.testing.assert_frame_equal(one, two, rtol=1e-4)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells a process that its parent died")
+def test_a_process_dies_with_its_launcher():
+    child = "from aqa_pipeline.training import ranks; import time; ranks._die_with_launcher(); print(1); time.sleep(60)"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}], start_new_session=True)"
+    launcher = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE)
+    assert launcher.stdout.readline() == b"1\n"
+    launcher.kill()
+    killed = time.monotonic()
+    assert launcher.stdout.read() == b""  # ends when the last that can write to it has ended
+    assert time.monotonic() - killed < 30
+    assert launcher.wait() == -signal.SIGKILL
 
 
 def test_the_number_of_processes_is_that_of_the_devices():
