@@ -43,10 +43,13 @@ def test_what_is_installed_after_mmpose_yaml_is_locked():
     assert own.keys() - found.keys() <= {pin.split("==")[0] for pin in pins}
 
 
-def test_what_is_installed_after_pose_yaml_is_locked():
-    script = (ROOT / "envs/pose.post-deploy.sh").read_text()
+@pytest.mark.parametrize(("environment", "packages"), [("pose", None), ("train", {"timm", "torchvision"})])
+def test_what_is_installed_after_an_environment_is_locked(environment, packages):
+    """All of what is locked without dependencies, or some of it."""
+    script = (ROOT / f"envs/{environment}.post-deploy.sh").read_text()
     found = dict(pin.split("==") for pin in re.findall(r"[a-z-]+==[0-9.]+", script))
-    assert found == locked("requirements-no-deps")
+    own = locked("requirements-no-deps")
+    assert found == {name: own[name] for name in packages or own}
 
 
 def test_every_dependency_is_locked():

@@ -14,9 +14,8 @@ import torch
 
 from aqa_pipeline import untrusted
 from aqa_pipeline import weights as stored_weights
-from aqa_pipeline.detection import _torchvision
 from aqa_pipeline.errors import InputError, nearest
-from aqa_pipeline.layers import inference
+from aqa_pipeline.layers import inference, torchvision
 
 # Registered weights, and torchvision's name of the model that they belong to.
 MODELS = {
@@ -80,7 +79,7 @@ def build(
         raise InputError(f"model: no '{model}', {nearest(model, MODELS)}")
     weights = weights or model
     tensors = None if weights == "random" else untrusted.read_weights(stored_weights.path(weights))
-    make = getattr(_torchvision.models(), MODELS[model])
+    make = getattr(torchvision.detection(), MODELS[model])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = make(

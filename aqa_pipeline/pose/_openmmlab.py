@@ -2,7 +2,7 @@
 
 mmpose imports both by name when it is imported, for heads and drawings that are not used here. Modules of placeholders
 stand in for them: a class that can be named and derived from, and that raises when it is made. Of torchvision also
-where it is installed, for it may not fit the torch at hand (see `detection/_torchvision.py`).
+where it is installed, for it may not fit the torch at hand (see `layers/torchvision.py`).
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ import functools
 import hashlib
 import importlib.metadata
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,8 @@ from aqa_pipeline.errors import InputError, nearest
 
 if TYPE_CHECKING:
     import torch
+
+log = logging.getLogger(__name__)
 
 _FOLDER = Path(__file__).parent
 REGISTRY = _FOLDER / "registry.json"
@@ -120,6 +123,21 @@ def fill(network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], name: st
         said = "; ".join(f"{len(keys)} {what} ({', '.join(keys[:2])})" for what, keys in wrong.items() if keys)
         raise InputError(f"{name}: weights of another model: {said}")
     network.load_state_dict(dict(tensors), strict=False)
+
+
+def fill_body(network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], name: str | Path, *, head: str) -> None:
+    """As `fill`, of a network that has no classification head: tensors whose names start with `head` are left out.
+
+    The log names them. They are not left out unseen where the network has that head.
+    """
+    left = sorted(key for key in tensors if key.startswith(head)) if not _has(network, head) else []
+    if left:
+        log.info("%s: left out the classification head (%s)", name, ", ".join(left))
+    fill(network, {key: tensor for key, tensor in tensors.items() if key not in left}, name)
+
+
+def _has(network: torch.nn.Module, head: str) -> bool:
+    return any(key.startswith(head) for key in network.state_dict())
 
 
 def save(path: Path, tensors: Mapping[str, torch.Tensor], **about: Any) -> None:

@@ -1,4 +1,4 @@
-"""torchvision's detection models, also where its compiled operators do not fit the torch at hand.
+"""torchvision, also where its compiled operators do not fit the torch at hand: `ready`, then import what needs it.
 
 The wheels of torchvision on PyPI are compiled for the CUDA builds of torch. Beside a CPU build the package is whole but
 for its operators, and refuses to be imported since one of them is not registered. The detectors need two, which stand
@@ -18,26 +18,32 @@ from aqa_pipeline.errors import InputError
 _declared: list[torch.library.Library] = []  # an operator lives as long as its library object
 
 
-def models() -> ModuleType:
-    """`torchvision.models.detection`, able to run; InputError that says what to install where it is missing."""
+def ready(what: str) -> ModuleType:
+    """torchvision, able to be imported from now on, by timm as well.
+
+    `what` needs it, says the InputError that tells what to install where it is missing.
+    """
     try:
-        _import()
+        return _imported()
     except ImportError as error:
         fitting = torch.__version__.partition("+")[0]
         raise InputError(
-            f"Faster R-CNN needs torchvision, which is not installed (torch is {fitting}): "
+            f"{what} needs torchvision, which is not installed (torch is {fitting}): "
             "python -m pip install --no-deps torchvision==0.28.0, or the version that belongs to your torch"
         ) from error
-    import torchvision
 
+
+def detection() -> ModuleType:
+    """`torchvision.models.detection`, able to run; InputError as of `ready`."""
+    torchvision = ready("Faster R-CNN")
     if not torchvision.extension._has_ops():
         torchvision.ops.boxes.nms = nms
         torchvision.ops.poolers.roi_align = roi_align
     return torchvision.models.detection
 
 
-def _import() -> None:
-    """Import torchvision; where its operators could not be loaded, with those declared that it describes on import."""
+def _imported() -> ModuleType:
+    """torchvision; where its operators could not be loaded, with those declared that it describes on import."""
     try:
         import torchvision
     except RuntimeError as error:
@@ -47,7 +53,8 @@ def _import() -> None:
         for name in ("nms", "qnms"):
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _declared.append(library)
-        import torchvision  # noqa: F401
+        import torchvision
+    return torchvision
 
 
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
