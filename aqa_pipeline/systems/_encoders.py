@@ -35,17 +35,24 @@ def modality(facts: Facts, role: str) -> str:
 
 
 class Snippets(nn.Module):
-    """Pictures by I3D, snippet by snippet: (B, S, D) features and (B, S, D, h, w) maps, means over their time."""
+    """Pictures by I3D, snippet by snippet: (B, S, D) features and (B, S, D, h, w) maps, means over their time.
 
-    def __init__(self, backbone: nn.Module, starts: Sequence[int], *, pixels: str) -> None:
+    All snippets of all clips are one batch; `apart` each is a batch of its own, which matters to batch normalisation in
+    training.
+    """
+
+    def __init__(self, backbone: nn.Module, starts: Sequence[int], *, pixels: str, apart: bool = False) -> None:
         super().__init__()
-        self.backbone, self.starts, self.pixels = backbone, tuple(starts), pixels
+        self.backbone, self.starts, self.pixels, self.apart = backbone, tuple(starts), pixels, apart
         self.dim = backbone.dim
 
     def forward(self, clips: Clips) -> tuple[Tensor, Tensor]:
         frames = pictures.normalised(clips.inputs["frames"], pixels=self.pixels)  # (B, T, 3, H, W)
-        cut = torch.stack([frames[:, start : start + SNIPPET] for start in self.starts], dim=1)  # (B, S, 16, 3, H, W)
-        features, maps = self.backbone(cut.flatten(0, 1).transpose(1, 2))
+        cut = [frames[:, start : start + SNIPPET].transpose(1, 2) for start in self.starts]  # S of (B, 3, 16, H, W)
+        if self.apart:
+            features, maps = zip(*map(self.backbone, cut), strict=True)
+            return torch.stack(features, dim=1), torch.stack(maps, dim=1).mean(dim=3)
+        features, maps = self.backbone(torch.stack(cut, dim=1).flatten(0, 1))
         shape = (len(frames), len(self.starts))
         return features.unflatten(0, shape), maps.mean(dim=2).unflatten(0, shape)
 
@@ -114,6 +121,7 @@ def snippets(
     freeze_batch_norm: bool = True,
     eps: float = 1e-5,
     momentum: float = 0.1,
+    apart: bool = False,
     pixels: str = "imagenet",
     dropout: float = 0.0,
 ) -> Snippets | StoredSnippets:
@@ -129,7 +137,8 @@ def snippets(
     backbone = i3d.I3D(width=width, eps=eps, momentum=momentum)
     if weights:
         i3d.load_kinetics(backbone, weights)
-    return Snippets(frozen_batch_norm(backbone) if freeze_batch_norm else backbone, starts, pixels=pixels)
+    backbone = frozen_batch_norm(backbone) if freeze_batch_norm else backbone
+    return Snippets(backbone, starts, pixels=pixels, apart=apart)
 
 
 def frames(

@@ -130,7 +130,7 @@ def build(
     rule
         "middle_three" of seven, or "sum".
     starts, width, weights, freeze_batch_norm, eps, momentum, pixels, dim, dropout
-        See `_encoders.snippets`; batch normalisation is that of the released code.
+        See `_encoders.snippets`; batch normalisation is as in `usdl`.
     """
     expect("musdl", bins=bins, sigma=sigma, pooling=pooling, decode=decode, reduction=reduction)
     if rule not in RULES:
@@ -148,6 +148,7 @@ def build(
         freeze_batch_norm=freeze_batch_norm,
         eps=eps,
         momentum=momentum,
+        apart=True,
         pixels=pixels,
         dropout=dropout,
     )

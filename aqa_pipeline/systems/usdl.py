@@ -117,7 +117,8 @@ def build(
     sigma
         Of the soft labels, in bins: 5 for MTL-AQA, 1 for JIGSAWS.
     starts, width, weights, freeze_batch_norm, eps, momentum, pixels, dim, dropout
-        See `_encoders.snippets`; batch normalisation is that of the released code.
+        See `_encoders.snippets`; batch normalisation is that of the released code, and sees one snippet of all clips
+        at a time.
     """
     expect("usdl", bins=bins, sigma=sigma, pooling=pooling, decode=decode, reduction=reduction)
     encoder = _encoders.snippets(
@@ -129,6 +130,7 @@ def build(
         freeze_batch_norm=freeze_batch_norm,
         eps=eps,
         momentum=momentum,
+        apart=True,
         pixels=pixels,
         dropout=dropout,
     )

@@ -8,6 +8,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from aqa_pipeline import plugins
 from aqa_pipeline.batches import Clips
+from aqa_pipeline.training.adam import Adam
 
 from .conftest import batch_for, built, facts_for, first_query, hidden
 
@@ -43,15 +44,14 @@ def test_one_batch_is_learnt_by_heart(name):
     for norm in model.modules():
         if isinstance(norm, _BatchNorm):
             norm.train()  # statistics nobody has learnt let the signal of a deep network fade away
-    optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+    optimiser = Adam(model.parameters(), weight_decay=0.0, decoupled=False)
     losses = []
     for _ in range(500):
         losses.append(sum(model.loss(batch).values()))
         if losses[-1] < 0.05 * losses[0]:
             return
-        optimiser.zero_grad()
         losses[-1].backward()
-        optimiser.step()
+        optimiser.step(0.01)
     pytest.fail(f"from {losses[0]:.3f} to {losses[-1]:.3f}")
 
 
