@@ -10,7 +10,7 @@ from aqa_pipeline.systems import _encoders, fineparser
 
 from .conftest import FACTS, built
 
-P, T, H, W = 2, 24, 32, 48
+P, T, H, W = 2, 24, 16, 32
 STARTS = [0, 8]
 PICTURES = Facts(dims={}, n_frames=T, pictures=(T, H, W))
 WIDE = dict(width=0.1, static="resnet18", freeze_batch_norm=False, static_dim=0)
@@ -79,7 +79,7 @@ class Parser(torch.nn.Module):
     def maps(self, pieces):
         maps = torch.zeros(len(pieces), 1, 1, 2, 3)
         maps[:, :, :, 1, 2] = 8.0
-        masks = torch.full((5, len(pieces), 16, H, W), -100.0)
+        masks = torch.full((5, len(pieces), 16, 32, 48), -100.0)
         masks[4, :, :, self.athlete :, 32:] = 100.0  # the right third, from this row down
         return maps, masks
 
