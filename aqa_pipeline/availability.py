@@ -103,19 +103,26 @@ class Availability:
         """`ok`, or why a row cannot be run on a data set: data_absent, weights_absent, not_run (no environment)."""
         if not self.is_present(dataset):
             return "data_absent"
-        features = self._settings.variant(row).features
-        if features is not None and not self._holds(dataset, self._kind_needed(features)):
+        if not all(self._holds(dataset, kind) for kind in self._kinds_needed(row)):
             return "data_absent"
         if not all(map(self._at_hand, self._weights(row))):
             return "weights_absent"
-        return "not_run" if self._environment_absent(self._estimator(row)) else "ok"
+        return "not_run" if self._environments_absent(row) else "ok"
 
     def _holds(self, dataset: str, kind: str) -> bool:
         """Whether the copy at hand has any files of a kind."""
         module = None if self._settings.is_simulated(dataset) else self._module(dataset)
         if not hasattr(module, "media"):
-            return True
+            return module is None or kind != "masks"
         return any(path.exists() for path in module.media(**self._options(dataset)).get(kind, []))
+
+    def _kinds_needed(self, row: str) -> set[str]:
+        """Kinds of files that a row is made from."""
+        variant = self._settings.variant(row)
+        kinds = {self._kind_needed(features) for features in variant.feature_sets}
+        if variant.frames is not None:
+            kinds |= {KIND_OF_SOURCE["frames"], *(["masks"] if variant.frames.masks else [])}
+        return kinds
 
     def _kind_needed(self, features: str) -> str:
         block = self._settings.features[features]
@@ -128,10 +135,12 @@ class Availability:
         """Files and registered names of the weights that the blocks of a row need."""
         settings, variant = self._settings, self._settings.variant(row)
         needed = weights_of("systems", row.partition(".")[0], variant.options)
-        if variant.features:
-            features = settings.features[variant.features]
-            needed |= weights_of("features", features.use or variant.features, features.options)
+        for name in variant.feature_sets:
+            features = settings.features[name]
+            needed |= weights_of("features", features.use or name, features.options)
             needed |= self._weights_of_pair(features.detector or GIVEN, features.estimator or GIVEN)
+        if variant.frames is not None:
+            needed |= self._weights_of_pair(variant.frames.detector or GIVEN, GIVEN)
         return needed
 
     def _weights_of_pair(self, detector: str, estimator: str) -> set[str]:
@@ -144,12 +153,13 @@ class Availability:
     def environments_absent(self) -> list[str]:
         """Environments that rows of the tables need and that nobody made."""
         rows = {row for name in self._settings.make_tables for row in self._settings.tables[name].rows}
-        return sorted({absent for row in rows if (absent := self._environment_absent(self._estimator(row)))})
+        return sorted({absent for row in rows for absent in self._environments_absent(row)})
 
-    def _estimator(self, row: str) -> str:
-        """The block of `pose` whose keypoints a row reads; `given` where it reads none that are estimated."""
-        features = self._settings.variant(row).features
-        return (features and self._settings.features[features].estimator) or GIVEN
+    def _environments_absent(self, row: str) -> set[str]:
+        """The same of one row: of the estimators whose keypoints it reads."""
+        sets = self._settings.variant(row).feature_sets
+        absent = {self._environment_absent(self._settings.features[name].estimator or GIVEN) for name in sets}
+        return set(filter(None, absent))
 
     def _environment_absent(self, estimator: str) -> str | None:
         """The environment that an estimator, or the one whose keypoints it smooths, lives in, where it is not there."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -17,6 +17,7 @@ from aqa_pipeline import keypoint_sets, ledger, plugins
 from aqa_pipeline.errors import InputError, nearest
 
 GIVEN = "given"  # in the place of a detector and an estimator: keypoints that a data set brings with it
+RESERVED = ("frames", "masks", "truth")  # modalities that are no feature sets
 _OF_EVERY_PROTOCOL = ("n_folds", "seed", "validation")  # given by `folds`, by the run's seed and by `validation`
 _SCHEDULE = ("batch", "lr", "weight_decay", "bfloat16")  # of training.embedded.Schedule
 _OF_EVERY_FINE_TUNING = {"keypoint_set", "schedule", "seed", "start", "variation"}  # fields of the block, or fixed
@@ -95,17 +96,37 @@ class Exemplars(Strict):
 class Training(Strict):
     """The training loop."""
 
-    steps: int = Field(400, ge=1, description="optimiser steps")
+    steps: int = Field(400, ge=0, description="optimiser steps; 0: the weights as they are built")
     batch: int = Field(16, ge=1, description="queries a step")
     optimiser: Literal["adam", "adamw"] = "adamw"
     lr: float = Field(2e-3, gt=0)
+    lr_factors: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        default_factory=dict,
+        description="factor on lr by part of the network (the longest name that fits); 0 freezes it",
+    )
     weight_decay: float = Field(1e-2, ge=0)
     warm_up: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
-    schedule: Literal["cosine", "constant"] = "cosine"
+    warm_up_from: float = Field(0.0, ge=0, le=1, description="factor on lr from which it rises")
+    schedule: Literal["cosine", "constant", "oscillating"] = "cosine"
+    floor: float = Field(0.0, ge=0, le=1, description="lowest factor on lr of cosine and oscillating")
+    half_period: int = Field(0, ge=0, description="steps of oscillating from the highest rate to the lowest")
     clip: float = Field(1.0, ge=0, description="largest norm of the gradient; 0 for none")
     average: float = Field(
         0.0, ge=0, lt=1, description="decay of the running mean of the weights that is kept; 0: none"
     )
+    precision: Literal["float32", "bfloat16", "float16"] = Field("float32", description="float16: on a GPU alone")
+    accumulate: int = Field(1, ge=1, description="pieces that a step is computed in, where memory is short")
+    devices: int = Field(1, ge=1, description="GPUs, or processes on a CPU, that share the pairs of a step")
+    sync_batch_norm: bool = Field(False, description="batch norm over the pairs of all GPUs")
+    workers: int = Field(0, ge=0, description="processes that read batches ahead, for each device")
+    judge_every: int = Field(50, ge=1, description="steps from one selection to the next")
+    checkpoint_every: int = Field(200, ge=0, description="steps between states to go on from after a kill; 0: none")
+
+    @model_validator(mode="after")
+    def _oscillates(self) -> Training:
+        if self.schedule == "oscillating" and not self.half_period:
+            raise InputError("training.half_period: found 0, expected the steps of half a period")
+        return self
 
 
 class Clips(Strict):
@@ -114,12 +135,39 @@ class Clips(Strict):
     n_frames: int = Field(24, ge=0, description="length that every sequence is brought to; 0 keeps it")
     sampling: Literal["linear", "nearest"] = Field("linear", description="nearest: FineDiving's truncated positions")
     normalise: bool = Field(True, description="mean 0 and sd 1 by the training part, inputs and target")
+    scale_target: bool = Field(True, description="false: the target stays in its own units")
+
+
+class Frames(Strict):
+    """The pictures that a network is trained on end to end; by default as in FineDiving and its successors."""
+
+    n_frames: int = Field(96, ge=1, description="frames shown of each clip")
+    sampling: Literal["linspace", "last", "first"] = Field(
+        "linspace", description="linspace: evenly spaced over the clip; last (CoRe on MTL-AQA), first (on AQA-7)"
+    )
+    shift: tuple[int, int] = Field(
+        (0, 0), description="frames, drawn for training: of the last frame, or of the first where that is sampled"
+    )
+    resize: tuple[int, int] | None = Field((200, 112), description="width and height; null keeps the frames' own")
+    swap_resize: bool = Field(True, description="whether both are swapped, as the released pipelines do")
+    crop: int = Field(112, ge=1, description="side of the square: drawn for training, else in the middle")
+    flip: float = Field(0.5, ge=0, le=1, description="chance in training")
+    interpolation: Literal["bilinear", "random"] = Field(
+        "bilinear", description="random: one of four for each frame, in tests too (MUSDL on MTL-AQA)"
+    )
+    view: Literal["frame", "athlete"] = Field("frame", description="athlete: a square that follows the detector's box")
+    detector: str | None = Field(None, description="block of `detection` whose boxes are followed")
+    masks: bool = Field(False, description="whether masks of the athlete are labels of the training part")
+    memory_mb: int = Field(2000, ge=0, description="resized frames kept in memory; others are decoded each time")
 
 
 class Variant(OptionsBlock):
     """One variant of a system; keys that are no field here are options of the system's `build` (or `fit`)."""
 
-    features: str | None = Field(None, description="block of `features` it reads")
+    features: str | dict[str, str] | None = Field(
+        None, description="block of `features` it reads; or blocks by role: dynamic, static, skeleton"
+    )
+    frames: Frames | None = Field(None, description="the pictures it is trained on end to end; null for none")
     target: Literal["execution", "score"] = Field(
         "execution", description="what is learnt; difficulty is put back after"
     )
@@ -129,6 +177,16 @@ class Variant(OptionsBlock):
     selection: Literal["last", "validation", "test"] = Field("last", description="which epoch is kept")
     control: Literal["none", "permute_inputs", "permute_labels"] = Field("none", description="a run that must fail")
     seeds: list[int] = Field([0], min_length=1)
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Role -> feature set, where they have roles."""
+        return self.features if isinstance(self.features, dict) else {}
+
+    @property
+    def feature_sets(self) -> list[str]:
+        """All feature sets it reads, each once."""
+        return list(dict.fromkeys(self.roles.values())) or ([self.features] if isinstance(self.features, str) else [])
 
 
 class Table(Strict):
@@ -230,13 +288,14 @@ class Config(Strict):
         for name in self.pose:
             self._check_smoothed(name)
         for name, block in self.features.items():
+            _expect_free(name, "features")
             _expect_optional(block.detector, self.detection, f"features.{name}.detector")
             _expect_optional(block.estimator, self.pose, f"features.{name}.estimator")
         for system, variants in self.systems.items():
             for name, variant in variants.items():
                 where = f"systems.{system}.{name}"
                 _plugin("systems", where, system, variant.options, ("build", "fit"))
-                _expect_optional(variant.features, self.features, f"{where}.features")
+                self._check_inputs(where, system, variant)
         for name in self.make_tables:
             self._check_table(name, self.tables[name])
         for name, block in self.quality.items():
@@ -270,6 +329,31 @@ class Config(Strict):
         if chain[-1] in self.pose and self.smooths(chain[-1]):
             circle = " of ".join([*chain, self.pose[chain[-1]].of or "nothing"])
             raise InputError(f"{where}: {circle}, expected an estimator at the end")
+
+    def _check_inputs(self, where: str, system: str, variant: Variant) -> None:
+        """Feature sets and roles of a variant, and the pictures beside them."""
+        for role, feature_set in variant.roles.items():
+            _expect_free(role, f"{where}.features")
+            _expect(feature_set, self.features, f"{where}.features.{role}")
+        if isinstance(variant.features, str):
+            _expect(variant.features, self.features, f"{where}.features")
+        block = variant.frames
+        if block is None:
+            return
+        where, needs = f"{where}.frames", plugins.constant("systems", system, "needs") or ()
+        if "draws" not in needs:
+            raise InputError(f"{where}: {system} is fitted on features, expected a system that is trained in steps")
+        if isinstance(variant.features, str):
+            raise InputError(f"{where}: beside features '{variant.features}' without a role, expected 'ROLE: SET'")
+        if block.masks and "masks" not in needs:
+            raise InputError(f"{where}.masks: {system} learns from no masks, expected false")
+        if (block.view == "athlete") != (block.detector is not None):
+            raise InputError(f"{where}.detector: found {block.detector}, expected one for the view 'athlete' alone")
+        _expect_optional(block.detector, self.detection, f"{where}.detector")
+        if block.resize and block.crop > min(block.resize):
+            raise InputError(f"{where}.crop: found {block.crop}, expected {min(block.resize)} at most, as resize")
+        if block.shift[0] > block.shift[1]:
+            raise InputError(f"{where}.shift: found {list(block.shift)}, expected the smaller first")
 
     def _check_labelled(self, where: str, block: Labelled) -> None:
         _plugin("labelled", f"{where}.form", block.form, block.options, "read")
@@ -427,6 +511,12 @@ def _overlap(one: Labelled, other: Labelled) -> bool:
 def _expect(name: str, known: Any, where: str) -> None:
     if name not in known:
         raise InputError(f"{where}: unknown '{name}', {nearest(name, known)}")
+
+
+def _expect_free(name: str, where: str) -> None:
+    """A feature set or a role may be called so: it is an identifier, and no modality of ours."""
+    if not name.isidentifier() or name in RESERVED:
+        raise InputError(f"{where}: found '{name}', expected an identifier other than {', '.join(RESERVED)}")
 
 
 def _expect_optional(name: str | None, known: Any, where: str) -> None:

@@ -170,6 +170,11 @@ def _all_numbered(folder: Path) -> list[tuple[int, str]]:
     return sorted(pictures)
 
 
+def numbered(folder: Path) -> dict[int, Path]:
+    """The pictures of a folder by their numbers; InputError where it holds none."""
+    return {number: Path(folder) / name for number, name in _all_numbered(Path(folder))}
+
+
 def read_picture(path: Path) -> np.ndarray:
     """RGB picture `(H, W, 3)` of a file; AbsentError where there is none, InputError where it cannot be read."""
     if not Path(path).is_file():
@@ -289,6 +294,14 @@ class StoredFrames(Sequence):
     def __iter__(self) -> Iterator[np.ndarray]:
         jpeg = self._store.array(self._video_id, "jpeg")  # one read a clip: a few MB, against one a frame
         for start, end in zip(self._offset[:-1], self._offset[1:], strict=True):
+            yield decode_jpeg(jpeg[start:end])
+
+    def take(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
+        """The pictures of some frames, in any order, by one read of the bytes between the first and the last."""
+        begin = self._offset[min(indices)]
+        jpeg = self._store.array(self._video_id, "jpeg", slice(begin, self._offset[max(indices) + 1]))
+        for index in indices:
+            start, end = self._offset[index] - begin, self._offset[index + 1] - begin
             yield decode_jpeg(jpeg[start:end])
 
 

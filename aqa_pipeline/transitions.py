@@ -28,23 +28,27 @@ def labels_of(steps: Sequence[Mapping[str, Any]], n_frames: int) -> list[str | N
     return labels
 
 
-def of_labels(labels: Sequence[Any]) -> tuple[int, int] | None:
+def of_labels(labels: Sequence[Any], *, shown: np.ndarray | None = None) -> tuple[int, int] | None:
     """Both transitions of a clip from the label of each frame, or None with fewer than three distinct labels.
 
-    The labels are those of all frames of the clip, first to last.
+    The labels are those of all frames of the clip, first to last; `shown` (96,) are other frames than the evenly
+    spaced ones, such as those of a loader that ends some frames earlier.
     """
-    sampled = [labels[i] for i in positions(len(labels))]
+    sampled = [labels[i] for i in (positions(len(labels)) if shown is None else shown)]
     distinct = list(dict.fromkeys(sampled))
     if len(distinct) < 3:
         return None
     return sampled.index(distinct[1]), sampled.index(distinct[-1])
 
 
-def of_steps(steps: Any, n_frames: int) -> tuple[int, int] | None:
-    """Both transitions of a clip of `n_frames` from the steps of the sample table, or None where they are not known."""
+def of_steps(steps: Any, n_frames: int, *, shown: np.ndarray | None = None) -> tuple[int, int] | None:
+    """Both transitions of a clip of `n_frames` from the steps of the sample table, or None where they are not known.
+
+    `shown` as in `of_labels`.
+    """
     if steps is None or np.ndim(steps) == 0 or n_frames < 1:
         return None
-    return of_labels(labels_of(list(steps), n_frames))
+    return of_labels(labels_of(list(steps), n_frames), shown=shown)
 
 
 def iou(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:

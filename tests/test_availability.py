@@ -75,6 +75,42 @@ def test_rows_that_need_pictures_need_the_pictures(release, frames, expected):
     assert found.status("feature_ridge.motion", "finediving") == expected
 
 
+@pytest.mark.parametrize(("frames", "expected"), [(True, "ok"), (False, "data_absent")])
+def test_rows_that_are_trained_on_pictures_need_them(release, frames, expected):
+    root = release("finediving", media=frames)
+    found = Availability(check(end_to_end("finediving", root=str(root))))
+    assert found.status("tsa.shown", "finediving") == expected
+
+
+def test_rows_of_several_feature_sets_need_what_each_needs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    blocks = end_to_end("simdive")
+    found = Availability(check(blocks))
+    assert found.status("tsa.shown", "simdive") == "ok"
+    assert found.status("tsa.roles", "simdive") == "weights_absent"  # big.safetensors
+    assert found.status("tsa.followed", "simdive") == "weights_absent"  # of the detector that is followed
+    (tmp_path / "big.safetensors").touch()
+    found = Availability(check(blocks))
+    assert {found.status(f"tsa.{name}", "simdive") for name in ("roles", "followed")} == {"ok"}
+
+
+def end_to_end(dataset, **options):
+    """`BLOCKS` with one data set, and rows that read pictures beside features with roles."""
+    variants = {
+        "shown": {"frames": {}},
+        "roles": {"features": {"static": "athlete", "skeleton": "motion"}},
+        "followed": {"frames": {"view": "athlete", "detector": "own"}},
+    }
+    return {
+        **BLOCKS,
+        "datasets": {dataset: {**options, "protocols": {"official": {}}}},
+        "detection": {**BLOCKS["detection"], "own": {"use": "embedded", "weights": "big.safetensors"}},
+        "features": {**BLOCKS["features"], "athlete": {"use": "athlete_crop", "detector": "embedded"}},
+        "systems": {**BLOCKS["systems"], "tsa": variants},
+        "tables": {"one": {**BLOCKS["tables"]["one"], "datasets": [dataset]}},
+    }
+
+
 def test_a_protocol_that_excludes_another_data_set_needs_it(release, tmp_path):
     root = release("finediving")
     blocks = {**BLOCKS, "tables": {"one": {**BLOCKS["tables"]["one"], "datasets": ["finediving"], "protocol": "clean"}}}

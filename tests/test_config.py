@@ -8,6 +8,8 @@ from snakemake.utils import update_config
 
 from aqa_pipeline.config import check
 from aqa_pipeline.errors import InputError
+from aqa_pipeline.layers.views import View
+from aqa_pipeline.training import pictures
 
 ROOT = Path(__file__).parents[1]
 
@@ -105,6 +107,66 @@ def test_a_mistake_is_one_line_that_names_the_key_and_the_nearest(over, message)
 def test_a_mistake_in_the_block_of_the_audit(block, message):
     with pytest.raises(InputError) as caught:
         check(changed(audit=block))
+    assert message in str(caught.value)
+
+
+def row(system="tsa", **block) -> dict:
+    """A system of the shipped configuration with one more variant."""
+    return {"systems": {system: {"mine": block}}}
+
+
+def test_a_row_reads_one_feature_set_or_several_by_role_and_pictures():
+    roles = {"static": "crop", "skeleton": "coordinates_17", "again": "crop"}
+    shown = check(changed(**row(features=roles, frames={}))).variant("tsa.mine")
+    assert shown.feature_sets == ["crop", "coordinates_17"]
+    assert shown.roles == roles
+    assert shown.frames.model_dump() == dict(
+        n_frames=96, sampling="linspace", shift=(0, 0), resize=(200, 112), swap_resize=True, crop=112, flip=0.5,
+        interpolation="bilinear", view="frame", detector=None, masks=False, memory_mb=2000,
+    )  # fmt: skip
+    one = check(changed(**row(features="crop"))).variant("tsa.mine")
+    assert (one.feature_sets, one.roles, one.frames) == (["crop"], {}, None)
+    assert check(changed(**row("no_video"))).variant("no_video.mine").feature_sets == []
+    block = dict(n_frames=103, sampling="last", shift=[-3, 3], resize=[455, 256], crop=224)
+    assert check(changed(**row(frames=block))).variant("tsa.mine").frames.shift == (-3, 3)
+    follows = dict(view="athlete", detector="embedded_largest", resize=None, crop=500)
+    assert check(changed(**row(frames=follows))).variant("tsa.mine").frames.resize is None
+
+
+def test_the_options_of_pictures_are_those_that_are_read():
+    shown = check(changed(**row(frames={}))).variant("tsa.mine").frames.model_dump()
+    assert set(shown) == set(pictures.OPTIONS)
+    defaults = View(**{name: shown[name] for name in View.__dataclass_fields__})
+    assert defaults == View()
+    assert shown["memory_mb"] == pictures.MEMORY_MB
+
+
+@pytest.mark.parametrize(
+    ("over", "message"),
+    [
+        (row(features={"static": "crap"}), "tsa.mine.features.static: unknown 'crap', did you mean 'crop'"),
+        (row(features={"frames": "crop"}), "tsa.mine.features: found 'frames', expected an identifier other than"),
+        (row(features={"of dives": "crop"}), "tsa.mine.features: found 'of dives', expected an identifier"),
+        ({"features": {"truth": {"use": "crop"}}}, "features.truth: no 'crop' in features"),
+        ({"features": {"truth": {"use": "precomputed"}}}, "features: found 'truth', expected an identifier other than"),
+        (row(features="crop", frames={}), "tsa.mine.frames: beside features 'crop' without a role"),
+        (row("feature_ridge", frames={}), "feature_ridge.mine.frames: feature_ridge is fitted on features"),
+        (row(frames={"masks": True}), "tsa.mine.frames.masks: tsa learns from no masks, expected false"),
+        (row(frames={"view": "athlete"}), "tsa.mine.frames.detector: found None, expected one for the view 'athlete'"),
+        (row(frames={"detector": "embedded"}), "tsa.mine.frames.detector: found embedded, expected one for the view"),
+        (
+            row(frames={"view": "athlete", "detector": "embeded"}),
+            "tsa.mine.frames.detector: unknown 'embeded', did you mean 'embedded'",
+        ),
+        (row(frames={"crop": 113}), "tsa.mine.frames.crop: found 113, expected 112 at most, as resize"),
+        (row(frames={"shift": [3, -3]}), "tsa.mine.frames.shift: found [3, -3], expected the smaller first"),
+        (row(frames={"croop": 3}), "systems.tsa.mine.frames.croop: unknown key, did you mean 'crop'"),
+        (row(frames={"sampling": "lst"}), "systems.tsa.mine.frames.sampling: found 'lst', input should be"),
+    ],
+)
+def test_a_mistake_in_what_a_row_reads(over, message):
+    with pytest.raises(InputError) as caught:
+        check(changed(**over))
     assert message in str(caught.value)
 
 

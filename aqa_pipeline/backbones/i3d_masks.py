@@ -27,7 +27,7 @@ tiny = dict(width=0.05)
 
 
 class I3DMasks(nn.Module):
-    """`width`: factor of the channels of the I3D; that of the side outputs cannot be less than 2."""
+    """Clips to one feature vector and five masks each; `width` is the factor of all channels."""
 
     def __init__(self, *, width: float = 1.0) -> None:
         super().__init__()

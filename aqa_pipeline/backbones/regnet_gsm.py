@@ -43,5 +43,5 @@ def build(*, n_frames: int, width: float = 1.0, weights: str | None = None, froz
         for block in stage.children():
             shift = GatedShift(block.conv1.conv.in_channels, n_frames=n_frames)
             block.conv1 = nn.Sequential(shift, block.conv1)
-    model = FrameNetwork(network, network.num_features)
+    model = FrameNetwork(network, network.num_features, n_frames=n_frames)
     return frozen_batch_norm(model) if frozen else model

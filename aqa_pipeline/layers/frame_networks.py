@@ -9,14 +9,18 @@ from aqa_pipeline.layers import torchvision
 
 
 class FrameNetwork(nn.Module):
-    """`network`, pictures (N, 3, H, W) to features (N, C), for every frame of clips; `dim` is C."""
+    """`network`, pictures (N, 3, H, W) to features (N, C), for every frame of clips; `dim` is C.
 
-    def __init__(self, network: nn.Module, dim: int) -> None:
+    `n_frames`: T of all clips, where the network has to know it.
+    """
+
+    def __init__(self, network: nn.Module, dim: int, *, n_frames: int | None = None) -> None:
         super().__init__()
-        self.network, self.dim = network, dim
+        self.network, self.dim, self.n_frames = network, dim, n_frames
 
     def forward(self, frames: Tensor) -> Tensor:
         """Frames (B, T, 3, H, W) to features (B, T, C)."""
+        assert self.n_frames in (None, frames.shape[1]), (self.n_frames, frames.shape)
         return self.network(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
 
 

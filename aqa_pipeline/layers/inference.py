@@ -36,8 +36,16 @@ def ready(model: nn.Module, device: str) -> nn.Module:
     """
     limit_opencv()
     chosen = choose_device(device)
-    model = convolutions.folded(model).to(chosen, precision(chosen), memory_format=torch.channels_last)
-    return model.requires_grad_(False)
+    return channels_last(convolutions.folded(model).to(chosen, precision(chosen))).requires_grad_(False)
+
+
+def channels_last(model: nn.Module) -> nn.Module:
+    """Let the weights of all convolutions, of pictures and of clips, lie in memory with the channels last."""
+    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+    for weight in model.parameters():
+        if weight.dim() in formats:
+            weight.data = weight.data.contiguous(memory_format=formats[weight.dim()])
+    return model
 
 
 def precision(device: torch.device) -> torch.dtype:

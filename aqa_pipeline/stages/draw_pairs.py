@@ -10,7 +10,7 @@ import typer
 from aqa_pipeline import stores
 from aqa_pipeline.stages import command_line
 
-VERSION = 1
+VERSION = 2
 
 
 def draw_pairs(
@@ -24,16 +24,24 @@ def draw_pairs(
     steps: int = 400,
     batch: int = 32,
     seed: int = 0,
+    frames: list[Path] = [],
+    boxes: list[Path] = [],
 ) -> None:
-    """Draw for all folds of FOLDS and write the table to OUT; only videos in all FEATURES stores are drawn."""
+    """Draw for all folds of FOLDS and write the table to OUT.
+
+    Only videos in all feature sets of FEATURES are drawn, and where there are FRAMES or BOXES, in these too.
+    """
     import pandas as pd
 
     from aqa_pipeline.training import pairs
     from aqa_pipeline.training.data import open_features
+    from aqa_pipeline.training.pictures import open_pictures
 
     table = pd.read_parquet(samples)
-    with open_features(features or []) as inputs:
-        usable = [all(video_id in of for of in inputs.values()) for video_id in table["video_id"]]
+    view = "athlete" if boxes else "frame"
+    with open_features(features or []) as inputs, open_pictures(frames, options={"view": view}, boxes=boxes) as shown:
+        read = [*inputs.values(), *shown.values()]
+        usable = [all(video_id in one for one in read) for video_id in table["video_id"]]
     options = dict(exemplars=exemplars, n_exemplars=n_exemplars, steps=steps, batch=batch, seed=seed)
     draws = pairs.draw_pairs(table[usable], pd.read_parquet(folds), **options)
     with stores.replacing(out) as path:

@@ -73,8 +73,9 @@ def _running(predictions: list[Path], features: list[Path], draws: Path | None, 
     from aqa_pipeline.training.so_far import scores_so_far
 
     run = next(path.parent for path in predictions if video_id in set(pd.read_parquet(path)["video_id"]))
-    table = runs.read_table(draws, runs.load_settings(run)[0].fold) if draws else None
-    with runs.open_inputs(features, [], threads=1) as inputs:
+    settings, _ = runs.load_settings(run)
+    table = runs.read_table(draws, settings.fold) if draws else None
+    with runs.open_inputs(runs.Files(features=features), threads=1, roles=settings.roles) as inputs:
         return scores_so_far(run, samples, inputs, video_id, draws=table, n_frames=n_frames)
 
 

@@ -10,7 +10,7 @@ import typer
 from aqa_pipeline import stores
 from aqa_pipeline.stages import command_line
 
-VERSION = 1
+VERSION = 2
 
 
 def predict(
@@ -21,19 +21,24 @@ def predict(
     run: list[Path],
     draws: Path | None = None,
     truth: list[Path] = [],
+    frames: list[Path] = [],
+    boxes: list[Path] = [],
     device: str = "auto",
     threads: int = 1,
 ) -> None:
     """Write a row for each test video of every RUN folder to its predictions.parquet: predicted and true score.
 
-    One process serves all folds of a row: starting it costs more than predicting.
+    One process serves all folds of a row: starting it costs more than predicting. What fills which role, and how
+    FRAMES are shown, is what the first run was trained with; masks are labels, and no prediction reads them.
     """
     import pandas as pd
 
     from aqa_pipeline.training import runs
 
     known, parts = pd.read_parquet(samples), pd.read_parquet(folds)
-    with runs.open_inputs(features or [], truth, threads=threads) as inputs:
+    files = runs.Files(features=features or [], truth=truth, frames=frames, boxes=boxes)
+    settings, _ = runs.load_settings(run[0])
+    with runs.open_inputs(files, threads=threads, roles=settings.roles, frames=settings.frames) as inputs:
         for folder in run:
             trained = runs.load(folder, known, inputs)
             fold = trained.settings.fold

@@ -112,6 +112,8 @@ def snippets(
     width: float = 1.0,
     weights: str = "",
     freeze_batch_norm: bool = True,
+    eps: float = 1e-5,
+    momentum: float = 0.1,
     pixels: str = "imagenet",
     dropout: float = 0.0,
 ) -> Snippets | StoredSnippets:
@@ -124,7 +126,7 @@ def snippets(
     n_frames = facts.pictures[0]
     if n_frames < starts[-1] + SNIPPET:
         raise InputError(f"frames.n_frames: found {n_frames}, expected {starts[-1] + SNIPPET} for these snippets")
-    backbone = i3d.I3D(width=width)
+    backbone = i3d.I3D(width=width, eps=eps, momentum=momentum)
     if weights:
         i3d.load_kinetics(backbone, weights)
     return Snippets(frozen_batch_norm(backbone) if freeze_batch_norm else backbone, starts, pixels=pixels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from aqa_pipeline import stores, transitions
 from aqa_pipeline.batches import NO_LABEL, Clips, Facts, Pairs
 from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.training.pictures import FRAMES, Pictures, Seen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,14 +43,21 @@ class Features:
 
 
 @contextlib.contextmanager
-def open_features(paths: Iterable[Path]) -> Iterator[dict[str, Features]]:
-    """Open feature stores; those of one feature set (a folder holds one) become one modality of that name."""
+def open_features(paths: Iterable[Path], *, roles: Mapping[str, str] = {}) -> Iterator[dict[str, Features]]:
+    """Open feature stores; those of one feature set (a folder holds one) become one modality of that name.
+
+    With `roles`, role -> feature set, the modalities are the roles.
+    """
     with contextlib.ExitStack() as stack:
         readers: dict[str, list[stores.Reader]] = {}
         for path in paths:
             reader = stack.enter_context(stores.read(path, kind="features"))
             readers.setdefault(Path(path).parent.name, []).append(reader)
-        yield {modality: Features(of_modality) for modality, of_modality in readers.items()}
+        for role, feature_set in roles.items():
+            if feature_set not in readers:
+                raise InputError(f"features.{role}: no store of '{feature_set}', {nearest(feature_set, readers)}")
+        of_modality = {role: readers[feature_set] for role, feature_set in roles.items()} or readers
+        yield {modality: Features(own) for modality, own in of_modality.items()}
 
 
 class Truth:
@@ -102,26 +111,31 @@ class Data:
     samples
         The sample table; `targets` is what the system learns, by video id, in its own units.
     inputs
-        Modality -> its features. A video must be in all of them.
+        Modality -> its features, and "frames" -> pictures. A video must be in all of them.
     n_frames, sampling
         Length of every sequence and how it is reached; 0 keeps each as long as it is (for batches of one).
     normalise
         Whether inputs and targets are scaled to mean 0 and sd 1 with the statistics that `fit` took.
+    scale_target
+        Without it targets stay in their own units, whatever becomes of the inputs.
     memory_mb
         Prepared sequences kept in memory; those beyond are read again each time.
     show_transitions
         Whether batches for training hold the true transitions, for systems that predict them.
+
+    Where there are pictures, `sub_action` belongs to the frames that are shown, else to the rows of the features.
     """
 
     def __init__(
         self,
         samples: pd.DataFrame,
-        inputs: Mapping[str, Features],
+        inputs: Mapping[str, Features | Pictures],
         targets: Mapping[str, float],
         *,
         n_frames: int = 32,
         sampling: str = "linear",
         normalise: bool = True,
+        scale_target: bool = True,
         memory_mb: int = 1000,
         show_transitions: bool = False,
     ) -> None:
@@ -132,8 +146,11 @@ class Data:
         self._difficulty = self.samples["difficulty"].to_numpy(dtype=np.float32)
         self._judge_scores = _judge_scores(self.samples["judge_scores"])
         self._transitions = _transitions(self.samples) if show_transitions else None
-        self.inputs, self.targets = inputs, targets
+        self.inputs = {modality: features for modality, features in inputs.items() if modality != FRAMES}
+        self.pictures: Pictures | None = inputs.get(FRAMES)
+        self.targets = targets
         self.n_frames, self.sampling, self.normalise = n_frames, sampling, normalise
+        self.scale_target = normalise and scale_target
         self.features_of: dict[str, str] = {}  # a control gives a video the features of another
         self.scales: dict[str, np.ndarray] = {}
         self.facts = Facts(dims={}, n_frames=n_frames)
@@ -144,7 +161,7 @@ class Data:
         """Take statistics and vocabularies from the training part; read in one pass, one video at a time."""
         targets = np.array([self.targets[video_id] for video_id in training])
         self.scales["target"] = (
-            np.array([targets.mean(), targets.std() or 1.0]) if self.normalise else np.array([0.0, 1.0])
+            np.array([targets.mean(), targets.std() or 1.0]) if self.scale_target else np.array([0.0, 1.0])
         )
         dims = {}
         for modality, features in self.inputs.items():
@@ -158,6 +175,7 @@ class Data:
         facts = Facts(
             dims=dims,
             n_frames=self.n_frames,
+            pictures=None if self.pictures is None else self.pictures.view.size,
             sub_actions=tuple(sorted({step["sub_action"] for steps in rows["steps"] for step in _steps(steps)})),
             action_types=tuple(sorted(rows["action_type"].dropna().unique())),
             target_range=(float(scaled.min()), float(scaled.max())),
@@ -186,11 +204,67 @@ class Data:
         mean, sd = self.scales["target"]
         return predictions * sd + mean
 
-    def clips(self, video_ids: Sequence[str], *, show_target: bool = True) -> Clips:
-        """A batch of single clips; without `show_target` the targets are NaN, as for a query that is to be scored."""
+    def clips(
+        self, video_ids: Sequence[str], *, show_target: bool = True, draw: tuple[int, ...] | None = None
+    ) -> Clips:
+        """A batch of single clips.
+
+        Parameters
+        ----------
+        video_ids
+            One or more videos.
+        show_target
+            Without it the targets are NaN, as for a query that is to be scored.
+        draw
+            Key of the random views of a training step, which alone shows masks; None: the view of a test. Feature
+            sequences are never changed.
+        """
         import torch
 
         prepared = [self._prepared(video_id) for video_id in video_ids]
+        sources = [self.features_of.get(video_id, video_id) for video_id in video_ids]
+        seen = [self.pictures.read(source, draw) for source in sources] if self.pictures else []
+        inputs = {modality: torch.stack([clip[modality] for clip in prepared]) for modality in self.inputs}
+        if seen:
+            inputs[FRAMES] = torch.stack([clip.pictures for clip in seen])
+        known = self._known(video_ids, show_target=show_target)
+        if known.transitions is not None and show_target and draw is not None and seen:
+            moved = self._shifted(known.transitions.numpy(), sources, seen)
+            known = replace(known, transitions=torch.from_numpy(moved))
+        return replace(
+            known,
+            inputs=inputs,
+            sub_action=self._sub_actions(prepared, sources, seen),
+            masks=self._masks(sources, draw),
+        )
+
+    def labels(self, video_ids: Sequence[str]) -> Clips:
+        """What is known of videos, without their inputs: target, difficulty, action type, judges' scores."""
+        return self._known(video_ids, show_target=True)
+
+    def pairs(
+        self,
+        queries: Sequence[str],
+        exemplars: Sequence[str],
+        *,
+        show_target: bool = True,
+        draw: tuple[int, ...] | None = None,
+    ) -> Pairs:
+        """A batch of pairs; a query that stands several times in a row, once for each exemplar, is one query.
+
+        Query and exemplar get views of their own, also where both are the same video.
+        """
+        import torch
+
+        starts = [i for i, query in enumerate(queries) if i == 0 or query != queries[i - 1]]
+        query_of = np.repeat(np.arange(len(starts)), np.diff([*starts, len(queries)]))
+        of_query, of_exemplar = (None, None) if draw is None else ((*draw, 0), (*draw, 1))
+        query = self.clips([queries[i] for i in starts], show_target=show_target, draw=of_query)
+        return Pairs(query, self.clips(exemplars, draw=of_exemplar), torch.from_numpy(query_of))
+
+    def _known(self, video_ids: Sequence[str], *, show_target: bool) -> Clips:
+        import torch
+
         rows = [self._row_of[video_id] for video_id in video_ids]
         targets = np.array([self.targets[video_id] for video_id in video_ids], dtype=np.float64)
         targets = self.scaled(targets) if show_target else np.full(len(video_ids), np.nan)
@@ -198,24 +272,48 @@ class Data:
         if switches is not None:
             switches = switches[rows] if show_target else np.full((len(rows), 2), np.nan, np.float32)
         return Clips(
-            inputs={modality: torch.stack([clip[modality] for clip in prepared]) for modality in self.inputs},
+            inputs={},
             video_ids=tuple(video_ids),
             target=torch.tensor(targets, dtype=torch.float32),
             difficulty=torch.from_numpy(self._difficulty[rows]),
             action_type=torch.from_numpy(self._action_type[rows]),
-            sub_action=torch.stack([clip["sub_action"] for clip in prepared]) if self.inputs else None,
             judge_scores=None if judges is None else torch.from_numpy(judges[rows]),
             transitions=None if switches is None else torch.from_numpy(switches),
         )
 
-    def pairs(self, queries: Sequence[str], exemplars: Sequence[str], *, show_target: bool = True) -> Pairs:
-        """A batch of pairs; a query that stands several times in a row, once for each exemplar, is one query."""
+    def _sub_actions(
+        self, prepared: Sequence[Mapping[str, Tensor]], sources: Sequence[str], seen: Sequence[Seen]
+    ) -> Tensor | None:
+        """(B, T) of the frames that are shown, or of the rows of the features."""
         import torch
 
-        starts = [i for i, query in enumerate(queries) if i == 0 or query != queries[i - 1]]
-        query_of = np.repeat(np.arange(len(starts)), np.diff([*starts, len(queries)]))
-        unique = self.clips([queries[i] for i in starts], show_target=show_target)
-        return Pairs(unique, self.clips(exemplars), torch.from_numpy(query_of))
+        if seen:
+            of_clips = [self._labels(source, clip.positions) for source, clip in zip(sources, seen, strict=True)]
+            return torch.from_numpy(np.stack(of_clips))
+        return torch.stack([clip["sub_action"] for clip in prepared]) if self.inputs else None
+
+    def _shifted(self, known: np.ndarray, sources: Sequence[str], seen: Sequence[Seen]) -> np.ndarray:
+        """Transitions (B, 2) on the frames that are shown, where a shift moved these on the grid of 96."""
+        shifts = self.pictures.view.sampling == "linspace" and self.pictures.view.n_frames == transitions.GRID
+        moved = known.copy()
+        for row, (source, clip) in enumerate(zip(sources, seen, strict=True)):
+            if shifts and np.isfinite(known[row]).all():
+                found = transitions.of_steps(self.samples.at[source, "steps"], clip.n_stored, shown=clip.positions)
+                moved[row] = known[row] if found is None else found
+        return moved
+
+    def _masks(self, sources: Sequence[str], draw: tuple[int, ...] | None) -> dict[str, Tensor]:
+        """ "athlete" (B, T, H, W) and whether it is "known" (B,); none outside training, where they are no labels."""
+        import torch
+
+        if draw is None or self.pictures is None or not self.pictures.has_masks:
+            return {}
+        masks = [self.pictures.mask(source, draw) for source in sources]
+        unknown = torch.zeros(self.pictures.view.size, dtype=torch.bool)
+        return {
+            "athlete": torch.stack([unknown if mask is None else mask for mask in masks]),
+            "known": torch.tensor([mask is not None for mask in masks]),
+        }
 
     def _prepared(self, video_id: str) -> dict[str, Tensor]:
         """Inputs by modality (T, D), and sub_action (T,), of one video."""
@@ -242,6 +340,10 @@ class Data:
         """Class of each sampled row (T,): the sub_action at the frame where the row begins."""
         first_frames = next(iter(self.inputs.values())).first_frames(video_id)
         frames = resample(first_frames, self.n_frames, sampling="nearest") if self.n_frames else first_frames
+        return self._labels(video_id, frames)
+
+    def _labels(self, video_id: str, frames: np.ndarray) -> np.ndarray:
+        """Class of the sub_action at some frames (T,)."""
         number = {name: i for i, name in enumerate(self.facts.sub_actions)}
         labels = np.full(len(frames), NO_LABEL, dtype=np.int64)
         for step in _steps(self.samples.at[video_id, "steps"]):

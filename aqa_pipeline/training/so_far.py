@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _Beginnings:
-    """Features with more videos: the first rows of some, under names of their own."""
+    """Features with more videos: the rows of some that begin until a frame, under names of their own."""
 
     def __init__(self, whole: Features, beginnings: Mapping[str, tuple[str, int]]) -> None:
         self._whole, self._beginnings = whole, beginnings
@@ -28,12 +28,18 @@ class _Beginnings:
         return self._beginnings.get(video_id, (video_id, 0))[0] in self._whole
 
     def read(self, video_id: str) -> np.ndarray:
-        source, rows = self._beginnings.get(video_id, (video_id, None))
+        source, rows = self._rows(video_id)
         return self._whole.read(source)[:rows]
 
     def first_frames(self, video_id: str) -> np.ndarray:
-        source, rows = self._beginnings.get(video_id, (video_id, None))
+        source, rows = self._rows(video_id)
         return self._whole.first_frames(source)[:rows]
+
+    def _rows(self, video_id: str) -> tuple[str, int | None]:
+        if video_id not in self._beginnings:
+            return video_id, None
+        source, last = self._beginnings[video_id]
+        return source, max(1, int(np.searchsorted(self._whole.first_frames(source), last, side="right")))
 
 
 def scores_so_far(
@@ -52,15 +58,16 @@ def scores_so_far(
     Parameters
     ----------
     run : folder of a trained run whose fold tests the video
-    samples, inputs, draws : what the run predicts from
+    samples, inputs, draws : what the run predicts from, features alone
     n_frames : length of the video
-    least, every : rows of features before the first prediction, which is NaN until then, and from one to the next
+    least, every : rows of features before the first prediction, which is NaN until then, and from one to the next;
+        of the longest sequence, where there are several
     """
     import pandas as pd
 
-    starts = next(iter(inputs.values())).first_frames(video_id)
+    starts = max((features.first_frames(video_id) for features in inputs.values()), key=len)
     lengths = sorted({*range(min(least, len(starts)), len(starts), every), len(starts)})
-    beginnings = {f"{video_id} until row {length:06d}": (video_id, length) for length in lengths}
+    beginnings = {f"{video_id} until row {length:06d}": (video_id, int(starts[length - 1])) for length in lengths}
     more = pd.concat([samples[samples["video_id"] == video_id]] * len(lengths)).assign(video_id=list(beginnings))
     known = {name: _Beginnings(features, beginnings) for name, features in inputs.items()}
     trained = runs.load(run, pd.concat([samples, more], ignore_index=True), known)

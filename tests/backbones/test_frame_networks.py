@@ -68,6 +68,11 @@ def test_frames_see_each_other_through_the_shift_alone(frames):
         assert not changed()[0].any()
 
 
+def test_clips_of_another_length_are_not_mixed_up(frames):
+    with pytest.raises(AssertionError, match="10, "):
+        regnet_gsm.build(n_frames=10, width=0.2)(frames)  # or both clips of 5 would be one
+
+
 def test_normalisation_is_frozen_unless_asked(frames):
     for frozen in (True, False):
         model = regnet_gsm.build(frozen=frozen, **regnet_gsm.tiny).train()

@@ -50,13 +50,13 @@ def trained(request, samples, features, tmp_path):
     )
     draws = draw_pairs(samples, folds, steps=3, batch=4, n_exemplars=2) if settings.is_network else None
     draws = draws[draws["fold"] == 1] if settings.is_network else None
-    with runs.open_inputs([features()], [], threads=1) as inputs:
+    with runs.open_inputs(runs.Files(features=[features()]), threads=1) as inputs:
         run = runs.train(settings, samples, folds, inputs, draws=draws, device="cpu")
         runs.save(run, tmp_path / "run")
         predicted = runs.compose(run, run.predict(runs.parts_of(folds, 1, inputs)["test"], draws, "cpu"))
 
     def ask(video_id, path=None, **options):
-        with runs.open_inputs([path or features()], [], threads=1) as inputs:
+        with runs.open_inputs(runs.Files(features=[path or features()]), threads=1) as inputs:
             return scores_so_far(tmp_path / "run", samples, inputs, video_id, draws=draws, n_frames=T, **options)
 
     return predicted.set_index("video_id")["predicted_score"], ask

@@ -93,7 +93,7 @@ def store_of_features(feature_set):
 
 
 def needs(system):
-    """What a system reads besides the samples: features, draws, exemplars, sub_actions, truth."""
+    """What a system reads besides the samples: features, draws, exemplars, sub_actions, masks, truth."""
     return plugins.constant("systems", system, "needs") or set()
 
 
@@ -179,10 +179,8 @@ def feature_inputs(wildcards):
     if source_of(wildcards.feature_set) == "keypoints":
         return dict(keypoints=f"results/keypoints/{{dataset}}/{detector}.{estimator}/{{shard}}.h5")
     if source_of(wildcards.feature_set) == "frames":
-        return dict(
-            frames="results/frames/{dataset}/{shard}.h5",
-            boxes=f"results/boxes/{{dataset}}/{detector}/{{shard}}.h5",
-        )
+        boxes = dict(boxes=f"results/boxes/{{dataset}}/{detector}/{{shard}}.h5") if block.detector else {}
+        return dict(frames="results/frames/{dataset}/{shard}.h5", **boxes)
     return dict(samples="results/samples/{dataset}/{shard}.parquet")
 
 
@@ -209,14 +207,81 @@ def variant_of(wildcards):
     return SETTINGS.variant(row_of(wildcards))
 
 
+def training_of(wildcards):
+    return variant_of(wildcards).training
+
+
+def train_memory(wildcards):
+    """MB that training may need: each device keeps clips of its own, and each worker reads into its own memory."""
+    block = training_of(wildcards)
+    return block.devices * (3000 + 1000 * block.workers + 3 * kept_mb(wildcards) // 2)
+
+
+def launcher(wildcards):
+    """What starts the processes that train together."""
+    devices = training_of(wildcards).devices
+    return "python" if devices == 1 else f"python -m torch.distributed.run --standalone --nproc_per_node {devices}"
+
+
+def stores_of(path, dataset):
+    """The stores of all shards of a data set, by a path that leaves both open."""
+    return expand(path, dataset=dataset, shard=shards(dataset))
+
+
 def feature_stores(wildcards, dataset=None):
-    features, dataset = variant_of(wildcards).features, dataset or wildcards.dataset
-    return expand(store_of_features(features), dataset=dataset, shard=shards(dataset)) if features else []
+    """The stores of all feature sets that a row reads."""
+    dataset = dataset or wildcards.dataset
+    return [
+        store for name in variant_of(wildcards).feature_sets for store in stores_of(store_of_features(name), dataset)
+    ]
+
+
+def picture_stores(block, dataset):
+    """By kind, the stores behind the pictures that a row is trained on; none where it reads features alone."""
+    if block is None:
+        return {}
+    boxes = f"results/boxes/{{dataset}}/{block.detector}/{{shard}}.h5"
+    return dict(
+        frames=stores_of("results/frames/{dataset}/{shard}.h5", dataset),
+        **(dict(boxes=stores_of(boxes, dataset)) if block.detector else {}),
+    )
+
+
+def frame_stores(wildcards, dataset=None):
+    return picture_stores(variant_of(wildcards).frames, dataset or wildcards.dataset).get("frames", [])
+
+
+def athlete_stores(wildcards, dataset=None):
+    return picture_stores(variant_of(wildcards).frames, dataset or wildcards.dataset).get("boxes", [])
+
+
+def mask_stores(wildcards):
+    """Masks of simulated athletes, labels of the training part; those of other data sets are pictures."""
+    block = variant_of(wildcards).frames
+    known = block is not None and block.masks and is_simulated(wildcards.dataset)
+    return stores_of("results/truth/{dataset}/{shard}.h5", wildcards.dataset) if known else []
+
+
+def pictures_given(wildcards, input):
+    """The stores of pictures, boxes and masks among some inputs, as a stage is told them."""
+    return " ".join(f"--{name} {path}" for name in ("frames", "boxes", "masks") for path in input.get(name, []))
+
+
+def frame_options(wildcards):
+    """How a row's pictures are shown; nothing where it reads none."""
+    block = variant_of(wildcards).frames
+    return as_json(block.model_dump() if block else {})
+
+
+def kept_mb(wildcards):
+    """Memory that a row's pictures may take."""
+    block = variant_of(wildcards).frames
+    return block.memory_mb if block else 0
 
 
 def truth_stores(wildcards, dataset):
     known = "truth" in needs(wildcards.system) and is_simulated(dataset)
-    return expand("results/truth/{dataset}/{shard}.h5", dataset=dataset, shard=shards(dataset)) if known else []
+    return stores_of("results/truth/{dataset}/{shard}.h5", dataset) if known else []
 
 
 def stored_draws(wildcards, dataset=None, protocol=None):
@@ -274,19 +339,23 @@ def table_runs(table):
     ]
 
 
+def rows_read(dataset):
+    """Rows of all tables that can be made on a data set."""
+    tables = [table for table in SETTINGS.make_tables if dataset in datasets_of(table)]
+    return list(dict.fromkeys(row for table in tables for row in rows_that_run(table, dataset)))
+
+
 def final_stores(dataset):
     """The last stores of a data set that the tables read: they carry every failure on the way."""
-    return [
-        store_of_features(features).format(dataset=dataset, shard=shard)
-        for features in sorted(features_read(dataset))
-        for shard in shards(dataset)
-    ]
+    features = [stores_of(store_of_features(name), dataset) for name in sorted(features_read(dataset))]
+    shown = [picture_stores(SETTINGS.variant(row).frames, dataset) for row in rows_read(dataset)]
+    pictures = [stores for of_kind in shown for stores in of_kind.values()]
+    return list(dict.fromkeys(store for stores in [*features, *pictures] for store in stores))
 
 
 def features_read(dataset):
     """Feature sets that the tables read of a data set."""
-    tables = [table for table in SETTINGS.make_tables if dataset in datasets_of(table)]
-    return {SETTINGS.variant(row).features for table in tables for row in rows_that_run(table, dataset)} - {None}
+    return {name for row in rows_read(dataset) for name in SETTINGS.variant(row).feature_sets}
 
 
 def unavailable():
@@ -296,6 +365,12 @@ def unavailable():
         table: {k: v for dataset in block.datasets for k, v in AVAILABLE.reasons(dataset, block.protocol).items()}
         for table, block in blocks.items()
     }
+
+
+def facts_of_row(row):
+    """What the tables say of how a row was made."""
+    block = SETTINGS.variant(row)
+    return dict(selection=block.selection, **({"training": "end_to_end"} if block.frames else {}))
 
 
 def ledgers():
@@ -391,12 +466,16 @@ def flag_files():
 
 
 def filmed(dataset):
-    """The row whose score is written on the films of a data set, as wildcards: the first network of a table."""
+    """The row whose score is written on the films of a data set, as wildcards: the first network of a table.
+
+    One that reads features alone: these can be cut off to say what the score would be so far.
+    """
     for table in SETTINGS.make_tables:
         block = SETTINGS.tables[table]
         for row in block.rows if dataset in datasets_of(table) else []:
             system, variant = row.split(".")
-            if "draws" in needs(system) and AVAILABLE.status(row, dataset) == "ok":
+            on_features = SETTINGS.variant(row).frames is None
+            if "draws" in needs(system) and on_features and AVAILABLE.status(row, dataset) == "ok":
                 seed = SETTINGS.variant(row).seeds[0]
                 names = dict(system=system, variant=variant, dataset=dataset, protocol=block.protocol, seed=seed)
                 return SimpleNamespace(**names)
@@ -420,6 +499,7 @@ def has_pictures(dataset):
     made_of_frames = any(
         source_of(name) == "frames" or SETTINGS.features[name].estimator for name in features_read(dataset)
     )
+    made_of_frames |= any(SETTINGS.variant(row).frames for row in rows_read(dataset))
     return SETTINGS.datasets[dataset].starts_at == "videos" and (made_of_frames or SETTINGS.look.all_videos)
 
 

@@ -78,7 +78,7 @@ rule tabulate:
         gpu=0,
     params:
         tables=in_order({name: SETTINGS.tables[name].model_dump() for name in SETTINGS.make_tables}),
-        variants=as_json({row: {"selection": SETTINGS.variant(row).selection} for row in SETTINGS.rows()}),
+        variants=as_json({row: facts_of_row(row) for row in SETTINGS.rows()}),
         absent=as_json(unavailable()),
         published_as=as_json({n: b.published_as for n, b in SETTINGS.datasets.items() if b.published_as}),
         command=this_command(),

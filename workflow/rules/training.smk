@@ -6,6 +6,8 @@ rule draw_pairs:
         samples="results/samples/{dataset}.parquet",
         folds="results/folds/{dataset}.{protocol}.parquet",
         features=feature_stores,
+        frames=frame_stores,
+        boxes=athlete_stores,
     output:
         "results/pairs/{system}.{variant}/{dataset}.{protocol}/seed{seed}.parquet",
     log:
@@ -21,10 +23,11 @@ rule draw_pairs:
         gpu=0,
     params:
         options=draw_options,
+        pictures=pictures_given,
         version=stage_version("draw_pairs"),
     shell:
         "python -m aqa_pipeline.stages.draw_pairs {input.samples} {input.folds} {output} {input.features}"
-        " {params.options} > {log} 2>&1"
+        " {params.options} {params.pictures} > {log} 2>&1"
 
 
 rule train:
@@ -32,6 +35,9 @@ rule train:
         samples="results/samples/{dataset}.parquet",
         folds="results/folds/{dataset}.{protocol}.parquet",
         features=feature_stores,
+        frames=frame_stores,
+        boxes=athlete_stores,
+        masks=mask_stores,
         draws=stored_draws,
     output:
         weights="results/runs/{system}.{variant}/{dataset}.{protocol}/fold{fold}.seed{seed}/weights.safetensors",
@@ -45,22 +51,29 @@ rule train:
         system=NETWORKS,
     conda:
         "../../envs/train.yaml"
-    threads: 1
+    threads: lambda wildcards: training_of(wildcards).devices * (1 + training_of(wildcards).workers)
     resources:
-        mem_mb=3000,
+        mem_mb=train_memory,
         runtime=240,
-        gpu=GPU,
+        gpu=lambda wildcards: GPU * training_of(wildcards).devices,
+        workers=lambda wildcards: training_of(wildcards).workers,  # no parameter: another number re-runs nothing
     params:
         out=lambda wildcards: f"results/runs/{row_of(wildcards)}/{wildcards.dataset}.{wildcards.protocol}",
         run=run_options,
         options=lambda wildcards: as_json(variant_of(wildcards).options),
-        training=lambda wildcards: as_json(variant_of(wildcards).training.model_dump()),
+        python=launcher,
+        training=lambda wildcards: as_json(training_of(wildcards).model_dump(exclude={"workers"})),
         clips=lambda wildcards: as_json(variant_of(wildcards).clips.model_dump()),
+        roles=lambda wildcards: as_json(variant_of(wildcards).roles),
+        frames=frame_options,
+        pictures=pictures_given,
         version=stage_version("train"),
     shell:
-        "python -m aqa_pipeline.stages.train {input.samples} {input.folds} {params.out} {input.features} {params.run}"
-        " --fold {wildcards.fold} --seed {wildcards.seed} --draws {input.draws} --options {params.options:q}"
-        " --training {params.training:q} --clips {params.clips:q} --threads {threads} > {log} 2>&1"
+        "{params.python} -m aqa_pipeline.stages.train {input.samples} {input.folds} {params.out} {input.features}"
+        " {params.run} --fold {wildcards.fold} --seed {wildcards.seed} --draws {input.draws}"
+        " --options {params.options:q} --training {params.training:q} --clips {params.clips:q}"
+        " --roles {params.roles:q} --frames-options {params.frames:q} {params.pictures}"
+        " --workers {resources.workers} > {log} 2>&1"
 
 
 # The number of folds differs from protocol to protocol, so what serves all folds has rules for each.
@@ -94,12 +107,13 @@ for dataset, protocol in evaluated():
             run=lambda wildcards, dataset=dataset: run_options(wildcards, dataset),
             options=lambda wildcards: as_json(variant_of(wildcards).options),
             folds=" ".join(f"--fold {fold}" for fold in folds_of(dataset, protocol)),
+            roles=lambda wildcards: as_json(variant_of(wildcards).roles),
             truth=lambda wildcards, input: " ".join(f"--truth {path}" for path in input.truth),
             version=stage_version("train"),
         shell:
             "python -m aqa_pipeline.stages.train {input.samples} {input.folds} {params.out} {input.features}"
             " {params.run} {params.folds} --seed {wildcards.seed} {params.truth}"
-            " --options {params.options:q} --threads {threads} > {log} 2>&1"
+            " --options {params.options:q} --roles {params.roles:q} --threads {threads} > {log} 2>&1"
 
     rule:
         name:
@@ -108,6 +122,8 @@ for dataset, protocol in evaluated():
             samples=f"results/samples/{dataset}.parquet",
             folds=f"results/folds/{dataset}.{protocol}.parquet",
             features=lambda wildcards, dataset=dataset: feature_stores(wildcards, dataset),
+            frames=lambda wildcards, dataset=dataset: frame_stores(wildcards, dataset),
+            boxes=lambda wildcards, dataset=dataset: athlete_stores(wildcards, dataset),
             draws=lambda wildcards, dataset=dataset, protocol=protocol: stored_draws(wildcards, dataset, protocol),
             truth=lambda wildcards, dataset=dataset: truth_stores(wildcards, dataset),
             weights=of_folds(dataset, protocol, "weights.safetensors"),
@@ -122,14 +138,15 @@ for dataset, protocol in evaluated():
             "../../envs/train.yaml"
         threads: 1
         resources:
-            mem_mb=3000,
+            mem_mb=lambda wildcards: 3000 + 3 * kept_mb(wildcards) // 2,
             runtime=60,
             gpu=lambda wildcards: GPU * ("draws" in needs(wildcards.system)),
         params:
             runs=lambda wildcards, input: " ".join(f"--run {Path(path).parent}" for path in input.configs),
             draws=lambda wildcards, input: " ".join(f"--draws {path}" for path in input.draws),
             truth=lambda wildcards, input: " ".join(f"--truth {path}" for path in input.truth),
+            pictures=pictures_given,
             version=stage_version("predict"),
         shell:
             "python -m aqa_pipeline.stages.predict {input.samples} {input.folds} {input.features}"
-            " {params.runs} {params.draws} {params.truth} --threads {threads} > {log} 2>&1"
+            " {params.runs} {params.draws} {params.truth} {params.pictures} --threads {threads} > {log} 2>&1"

@@ -1,0 +1,148 @@
+"""Views of a clip: which of its frames a network is shown, how large, cut out where, and which way round.
+
+The defaults are those of FineDiving's released pipeline and of its successors; CoRe's and MUSDL's are options. Their
+order is flip, resize, crop. Ours resizes first, which gives the same pixels (the filter is symmetric) and lets resized
+frames be kept while flip and crop are drawn anew for every step.
+
+The released pipelines hand Pillow a pair whose sides are swapped, so that a nominal 200 x 112 comes out 112 wide and
+200 high: the whole width, squeezed, and of the height what the crop leaves. `swap_resize` does the same. Pictures are
+resized by Pillow, whose filters average over all pixels that shrink into one; OpenCV's do not.
+
+Shapes: T frames of n, H W of a frame, h w of a resized one.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.layers import crops
+
+SAMPLING = ("linspace", "last", "first")
+INTERPOLATION = ("bilinear", "random")
+NEAREST, LANCZOS, BILINEAR, BICUBIC = range(4)  # as Pillow numbers its filters
+STEADY, PADDING, SHARE = 2.0, 1.25, 0.95  # of `followed`: frames, times the box, of the boxes that fit
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What was drawn for one clip; by default the view of a test."""
+
+    shift: int = 0  # frames
+    flipped: bool = False
+    corner: tuple[float, float] | None = None  # share of the room to the left and above, 0 to 1; None: the middle
+    filters: tuple[int, ...] = ()  # of each of the T frames; bilinear where there are none
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """How clips are shown.
+
+    Parameters
+    ----------
+    n_frames : T
+    sampling
+        "linspace": truncated positions over the whole clip (FineDiving), "last": the clip's last frames (CoRe on
+        MTL-AQA), "first": its first (CoRe on AQA-7, MUSDL). Positions beyond the clip repeat its first or last frame.
+    shift
+        Frames, drawn for training between both, inclusive: of the last frame, or of the first where that is sampled.
+    resize, swap_resize : width and height, None for none; and whether they are swapped, see above
+    crop : side of the square that is cut out: anywhere in training, in the middle otherwise
+    flip : chance in training
+    interpolation : "bilinear", or "random": one of Pillow's four, drawn for each frame, also in tests (MUSDL)
+    """
+
+    n_frames: int = 96
+    sampling: str = "linspace"
+    shift: Sequence[int] = (0, 0)
+    resize: Sequence[int] | None = (200, 112)
+    swap_resize: bool = True
+    crop: int = 112
+    flip: float = 0.5
+    interpolation: str = "bilinear"
+
+    def __post_init__(self) -> None:
+        for name, known in (("sampling", SAMPLING), ("interpolation", INTERPOLATION)):
+            if getattr(self, name) not in known:
+                raise InputError(f"frames.{name}: found '{getattr(self, name)}', {nearest(getattr(self, name), known)}")
+        if self.shift[0] > self.shift[1]:
+            raise InputError(f"frames.shift: found {list(self.shift)}, expected the smaller first")
+        if self.resize is not None and self.crop > min(self.resize):
+            raise InputError(f"frames.crop: found {self.crop}, expected {min(self.resize)} at most, as frames.resize")
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """T, H and W of what is shown."""
+        return self.n_frames, self.crop, self.crop
+
+    def placed(self, video_id: str, draw: Sequence[int] | None = None) -> Placement:
+        """What is drawn for a clip: by its name and the key `draw` alone; without a key, the view of a test."""
+        rng = np.random.default_rng([*(draw or ()), zlib.crc32(video_id.encode())])
+        filters = tuple(rng.integers(4, size=self.n_frames).tolist()) if self.interpolation == "random" else ()
+        if draw is None:
+            return Placement(filters=filters)
+        shift = int(rng.integers(*self.shift, endpoint=True))
+        flipped, corner = bool(rng.random() < self.flip), (float(rng.random()), float(rng.random()))
+        return Placement(shift, flipped, corner, filters)
+
+    def positions(self, n: int, placement: Placement = Placement()) -> np.ndarray:
+        """The frames shown (T,), of a clip of `n`."""
+        if self.sampling == "linspace":
+            found = np.linspace(0, max(0, n - 1 + placement.shift), self.n_frames).astype(int)
+        else:
+            start = (n - self.n_frames if self.sampling == "last" else 0) + placement.shift
+            found = start + np.arange(self.n_frames)
+        return np.clip(found, 0, n - 1)
+
+    def resized(self, picture: np.ndarray, *, filter: int = BILINEAR, region: np.ndarray | None = None) -> np.ndarray:
+        """A picture `(H, W, 3)`, or `(H, W)`, in its new size; of its `region` (4,) alone, black beyond the picture."""
+        from PIL import Image
+
+        if region is None and self.resize is None:
+            return picture
+        image = Image.fromarray(np.ascontiguousarray(picture))
+        if region is not None:
+            image = image.crop(tuple(int(side) for side in region))
+        if self.resize is not None:
+            width, height = reversed(self.resize) if self.swap_resize else self.resize
+            image = image.resize((width, height), filter)
+        return np.asarray(image)
+
+    def cut(self, pictures: np.ndarray, placement: Placement = Placement()) -> np.ndarray:
+        """The crop of resized pictures `(T, h, w, ...)`, as a view of them."""
+        height, width = pictures.shape[1:3]
+        if min(height, width) < self.crop:
+            raise InputError(f"frames.crop: found {self.crop}, expected {min(height, width)} at most, as the pictures")
+        if placement.flipped:
+            pictures = pictures[:, :, ::-1]
+        shares = placement.corner or (None, None)
+        left, top = (_offset(side - self.crop, share) for side, share in zip((width, height), shares, strict=True))
+        return pictures[:, top : top + self.crop, left : left + self.crop]
+
+
+def _offset(room: int, share: float | None) -> int:
+    return round(room / 2) if share is None else int(share * (room + 1))
+
+
+def followed(boxes: np.ndarray) -> np.ndarray:
+    """Squares `(T, 4)` int, left top right bottom, that follow the athlete's boxes `(T, 4+)` steadily.
+
+    All have the size that holds nearly all of the boxes, so that a dive has one scale; their middles are smoothed, and
+    where nobody was found, they lie between those before and after.
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    known = np.isfinite(boxes[:, :4]).all(axis=1)
+    if not known.any():
+        raise InputError("no athlete in any frame, expected at least one box")
+    centres, sides = crops.squares(boxes[known], padding=PADDING)
+    frames = np.arange(len(boxes))
+    centres = np.stack([np.interp(frames, frames[known], axis) for axis in centres.T], axis=1)
+    centres = gaussian_filter1d(centres, STEADY, axis=0, mode="nearest")
+    half = np.quantile(sides, SHARE) / 2
+    corner = np.rint(centres - half).astype(int)
+    return np.concatenate([corner, corner + round(2 * half)], axis=1)

@@ -1,0 +1,208 @@
+"""The modality "frames": pictures of clips from frame stores, and masks of the athlete where they are labels.
+
+Nothing is read before it is asked for. Frames are decoded once and kept resized, not yet cropped, as long as memory
+lasts; shift, crop and flip are drawn anew for every training step. Processes that are forked read for themselves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from aqa_pipeline import frames, stores
+from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.layers.views import BILINEAR, Placement, View, followed
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FRAMES = "frames"  # name of the modality
+MEMORY_MB = 2000
+OPTIONS = (*View.__dataclass_fields__, "view", "detector", "masks", "memory_mb")  # of a configuration
+HALF = 127.5  # of a mask's grey levels: from there on it is the athlete (rounded, as FineParser's code does)
+
+Key = tuple[str, int, int]  # video, frame, filter
+_MASK = -1  # in the place of the filter: the frame's mask
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is shown of one clip."""
+
+    pictures: Tensor  # (T, 3, H, W) uint8
+    positions: np.ndarray  # (T,) which frames of the clip
+    n_stored: int  # frames of the clip
+
+
+class Masks(Protocol):
+    """Masks of the athlete, clip by clip."""
+
+    def read(self, video_id: str, index: Sequence[int], number: Sequence[int]) -> list[np.ndarray] | None:
+        """Grey pictures `(H, W)` uint8 of frames with these indices and numbers; None where one is not known."""
+
+
+class StoredMasks:
+    """Masks of simulated clips, from truth stores."""
+
+    def __init__(self, readers: Sequence[stores.Reader]) -> None:
+        self._reader_of = {video_id: reader for reader in readers for video_id in reader}
+
+    def read(self, video_id: str, index: Sequence[int], number: Sequence[int]) -> list[np.ndarray] | None:
+        if video_id not in self._reader_of:
+            return None
+        masks = (
+            self._reader_of[video_id].array(video_id, "mask").astype(np.uint8) * 255
+        )  # (n, H, W), one deflated block
+        return [masks[i] for i in index]
+
+
+class MaskFolders:
+    """Masks as grey pictures that bear the numbers of their frames, a folder a clip (FineDiving-HM)."""
+
+    def __init__(self, folders: Mapping[str, Path]) -> None:
+        self._folders = dict(folders)
+
+    def read(self, video_id: str, index: Sequence[int], number: Sequence[int]) -> list[np.ndarray] | None:
+        folder = self._folders.get(video_id)
+        if folder is None or not Path(folder).is_dir():
+            return None
+        files = frames.numbered(folder)
+        if any(n not in files for n in number):
+            return None
+        return [frames.read_picture(files[n])[:, :, 0] for n in number]
+
+
+class Pictures:
+    """Clips as a `View` shows them.
+
+    Parameters
+    ----------
+    clips : open frame stores
+    view : see `layers.views`
+    boxes : open stores of the athlete's boxes, where he is what is shown: the square that follows him
+    masks : labels of a training part; none where a system predicts
+    memory_mb : resized frames kept in memory; those beyond are decoded again each time
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[stores.Reader],
+        view: View,
+        *,
+        boxes: Sequence[stores.Reader] | None = None,
+        masks: Masks | None = None,
+        memory_mb: int = MEMORY_MB,
+    ) -> None:
+        self.view, self._masks = view, masks
+        self._clips = {video_id: reader for reader in clips for video_id in reader}
+        self._boxes = None if boxes is None else {video_id: reader for reader in boxes for video_id in reader}
+        self._left = memory_mb * 2**20
+        self._kept: dict[Key, np.ndarray | None] = {}
+        self._numbers: dict[str, np.ndarray] = {}
+
+    def __contains__(self, video_id: str) -> bool:
+        return video_id in self._clips and (self._boxes is None or video_id in self._boxes)
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether masks may be asked for."""
+        return self._masks is not None
+
+    def read(self, video_id: str, draw: Sequence[int] | None = None) -> Seen:
+        """One clip, as the key `draw` has it, or as in a test."""
+        import torch
+
+        placement, positions = self._placed(video_id, draw)
+        filters = placement.filters or [BILINEAR] * len(positions)
+        keys = [(video_id, int(i), f) for i, f in zip(positions, filters, strict=True)]
+        resized = np.stack(self._resized(video_id, keys, self._decoded))  # (T, h, w, 3)
+        pictures = np.ascontiguousarray(self.view.cut(resized, placement).transpose(0, 3, 1, 2))
+        return Seen(torch.from_numpy(pictures), positions, len(self._frame_numbers(video_id)))
+
+    def mask(self, video_id: str, draw: Sequence[int] | None = None) -> Tensor | None:
+        """The athlete's mask `(T, H, W)` bool on the same pixels as `read` with the same key; None: not known."""
+        import torch
+
+        placement, positions = self._placed(video_id, draw)
+        resized = self._resized(video_id, [(video_id, int(i), _MASK) for i in positions], self._masked)
+        if any(mask is None for mask in resized):
+            return None
+        return torch.from_numpy(np.ascontiguousarray(self.view.cut(np.stack(resized), placement)))
+
+    def _placed(self, video_id: str, draw: Sequence[int] | None) -> tuple[Placement, np.ndarray]:
+        placement = self.view.placed(video_id, draw)
+        return placement, self.view.positions(len(self._frame_numbers(video_id)), placement)
+
+    def _frame_numbers(self, video_id: str) -> np.ndarray:
+        """Number of each stored frame (n,), as in the names of the pictures they come from."""
+        if video_id not in self._numbers:
+            if video_id not in self:
+                raise InputError(f"no pictures of video '{video_id}', {nearest(video_id, list(self._clips)[:50])}")
+            self._numbers[video_id] = self._clips[video_id].array(video_id, "frame_number")
+        return self._numbers[video_id]
+
+    def _resized(self, video_id: str, keys: list[Key], make: Callable[[str, list[Key]], Iterable]) -> list[np.ndarray]:
+        """Resized frames by key, from memory as far as they are there."""
+        found = {key: self._kept[key] for key in keys if key in self._kept}
+        missing = sorted(set(keys) - set(found))
+        for key, picture in zip(missing, make(video_id, missing) if missing else (), strict=True):
+            found[key] = picture
+            size = 0 if picture is None else picture.nbytes
+            if size <= self._left:
+                self._left -= size
+                self._kept[key] = picture
+        return [found[key] for key in keys]
+
+    def _decoded(self, video_id: str, keys: list[Key]) -> Iterator[np.ndarray]:
+        clip, regions = frames.StoredFrames(self._clips[video_id], video_id), self._regions(video_id)
+        indices = [index for _, index, _ in keys]
+        for (_, index, chosen), picture in zip(keys, clip.take(indices), strict=True):
+            yield self.view.resized(picture, filter=chosen, region=None if regions is None else regions[index])
+
+    def _masked(self, video_id: str, keys: list[Key]) -> Iterator[np.ndarray | None]:
+        indices = [index for _, index, _ in keys]
+        masks = self._masks.read(video_id, indices, self._frame_numbers(video_id)[indices].tolist())
+        if masks is None:
+            yield from [None] * len(keys)
+            return
+        facts, regions = self._clips[video_id].facts(video_id), self._regions(video_id)
+        for index, mask in zip(indices, masks, strict=True):
+            larger = np.array(mask.shape[::-1] * 2) / ((facts["width"], facts["height"]) * 2)  # than the stored frame
+            yield self.view.resized(mask, region=None if regions is None else regions[index] * larger) > HALF
+
+    def _regions(self, video_id: str) -> np.ndarray | None:
+        return None if self._boxes is None else followed(self._boxes[video_id].array(video_id, "boxes"))
+
+
+@contextlib.contextmanager
+def open_pictures(
+    paths: Iterable[Path],
+    *,
+    options: Mapping[str, Any],
+    boxes: Iterable[Path] = (),
+    masks: Iterable[Path] = (),
+    folders: Mapping[str, Path] = {},
+) -> Iterator[dict[str, Pictures]]:
+    """The modality "frames" with the `options` of a configuration, where there are frame stores.
+
+    `masks` are truth stores and `folders` folders of masks by video; they are for training alone.
+    """
+    for name in options:
+        if name not in OPTIONS:
+            raise InputError(f"frames: unknown '{name}', {nearest(name, OPTIONS)}")
+    options = dict(options)
+    follows, labels = options.pop("view", "frame") == "athlete", options.pop("masks", False)
+    memory_mb, _ = options.pop("memory_mb", MEMORY_MB), options.pop("detector", None)
+    with contextlib.ExitStack() as stack:
+        clips, athletes, truth = (
+            [stack.enter_context(stores.read(path, kind=kind)) for path in of_kind]
+            for of_kind, kind in ((paths, "frames"), (boxes, "boxes"), (masks, "truth"))
+        )
+        source = StoredMasks(truth) if truth else MaskFolders(folders) if folders else None
+        known = dict(boxes=athletes if follows else None, masks=source if labels else None)
+        yield {FRAMES: Pictures(clips, View(**options), **known, memory_mb=memory_mb)} if clips else {}

@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from aqa_pipeline.errors import InputError
+from aqa_pipeline.layers.views import LANCZOS, Placement, View, followed
+
+CORE = View(n_frames=103, sampling="last", resize=(455, 256), crop=224)
+
+
+@pytest.fixture
+def frame() -> np.ndarray:
+    """A picture of a broadcast, 455 x 256, with noise and an edge."""
+    picture = np.random.default_rng(0).integers(0, 120, (256, 455, 3), dtype=np.uint8)
+    picture[:, 200:] += 100
+    return picture
+
+
+def test_the_pair_is_swapped_as_in_the_released_pipelines(frame):
+    resized = View().resized(frame)
+    assert resized.shape == (200, 112, 3)  # 112 wide
+    assert (resized == np.asarray(Image.fromarray(frame).resize((112, 200), Image.Resampling.BILINEAR))).all()
+    assert View(swap_resize=False).resized(frame).shape == (112, 200, 3)
+    assert CORE.resized(frame).shape == (455, 256, 3)
+    lanczos = np.asarray(Image.fromarray(frame).resize((112, 200), Image.Resampling.LANCZOS))
+    assert (View().resized(frame, filter=LANCZOS) == lanczos).all()
+
+
+def test_a_test_shows_the_middle():
+    rows = np.arange(200)[:, None] * np.ones((1, 112))
+    cut = View().cut(rows[None])
+    assert cut.shape == (1, 112, 112)
+    assert cut[0, [0, -1], 0].tolist() == [44, 155]
+    across, down = np.arange(256) + np.zeros((455, 1)), np.arange(455)[:, None] + np.zeros(256)
+    assert CORE.cut(across[None])[0, 0, [0, -1]].tolist() == [16, 239]
+    assert CORE.cut(down[None])[0, [0, -1], 0].tolist() == [116, 339]  # 115.5, rounded to the even
+
+
+def test_training_shows_any_part_and_either_way_round():
+    across, down = np.arange(256) + np.zeros((455, 1)), np.arange(455)[:, None] + np.zeros(256)
+    drawn = [CORE.placed("a", (0, step)) for step in range(400)]
+    lefts = {int(CORE.cut(across[None], p).min()) for p in drawn}
+    tops = {int(CORE.cut(down[None], p).min()) for p in drawn}
+    assert (min(lefts), max(lefts), len(lefts)) == (0, 32, 33)
+    assert min(tops) < 5
+    assert 226 < max(tops) <= 231
+    assert 150 < sum(p.flipped for p in drawn) < 250
+    flipped = Placement(flipped=True, corner=(0.0, 0.0))
+    assert CORE.cut(across[None], flipped)[0, 0, [0, -1]].tolist() == [255, 32]
+
+
+def test_a_placement_comes_from_name_and_key_alone():
+    view = View(shift=(-3, 0))
+    assert view.placed("a", (1, 2)) == view.placed("a", (1, 2))
+    assert view.placed("a", (1, 2)) != view.placed("a", (1, 3))
+    assert view.placed("a", (1, 2)) != view.placed("b", (1, 2))
+    assert view.placed("a") == Placement()
+    assert {view.placed("a", (0, step)).shift for step in range(60)} == {-3, -2, -1, 0}
+    musdl = View(interpolation="random")
+    assert set(musdl.placed("a").filters) == {0, 1, 2, 3}
+    assert len(musdl.placed("a").filters) == 96
+    assert musdl.placed("a") == musdl.placed("a")
+
+
+@pytest.mark.parametrize(
+    ("options", "n", "shift", "expected"),
+    [
+        (dict(n_frames=4), 10, 0, [0, 3, 6, 9]),
+        (dict(n_frames=4), 10, -2, [0, 2, 4, 7]),  # 0, 7 / 3, 14 / 3, 7 truncated
+        (dict(n_frames=5), 3, 0, [0, 0, 1, 1, 2]),
+        (dict(n_frames=3, sampling="last"), 10, 0, [7, 8, 9]),
+        (dict(n_frames=3, sampling="last"), 10, 2, [9, 9, 9]),
+        (dict(n_frames=3, sampling="last"), 2, 0, [0, 0, 1]),
+        (dict(n_frames=3, sampling="first"), 10, 4, [4, 5, 6]),
+        (dict(n_frames=3, sampling="first"), 2, 0, [0, 1, 1]),
+        (dict(n_frames=2), 1, -3, [0, 0]),
+    ],
+)
+def test_which_frames_are_shown(options, n, shift, expected):
+    assert View(**options).positions(n, Placement(shift=shift)).tolist() == expected
+
+
+def test_pictures_that_are_not_resized_and_regions_beyond_the_picture(frame):
+    as_it_is = View(resize=None, crop=256)
+    assert as_it_is.resized(frame) is frame
+    beyond = as_it_is.resized(frame, region=np.array([-10, 250, 20, 280]))
+    assert beyond.shape == (30, 30, 3)
+    assert (beyond[:6, 10:] == frame[250:, :20]).all()
+    assert beyond[6:].sum() == beyond[:, :10].sum() == 0
+    with pytest.raises(InputError, match=r"frames\.crop: found 256, expected 90 at most, as the pictures"):
+        as_it_is.cut(frame[None, :90])
+
+
+def test_the_athlete_is_followed_steadily_and_without_a_gap():
+    boxes = np.full((30, 5), np.nan)
+    middle = 40 + 2.0 * np.arange(30)
+    boxes[:, :4] = np.stack([middle - 5, np.full(30, 20), middle + 5, np.full(30, 60)], axis=1)
+    boxes[12:15] = np.nan
+    squares = followed(boxes)
+    assert (squares[:, 2] - squares[:, 0] == 50).all()  # 1.25 times 40
+    assert (squares[:, 3] - squares[:, 1] == 50).all()
+    assert squares[8:20, :3:2].mean(axis=1) == pytest.approx(middle[8:20], abs=1)
+    with pytest.raises(InputError, match="no athlete in any frame"):
+        followed(boxes[12:15])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(sampling="lst"), "frames.sampling: found 'lst', did you mean 'last'"),
+        (dict(interpolation="cubic"), "frames.interpolation: found 'cubic'"),
+        (dict(shift=(2, -2)), r"frames.shift: found \[2, -2\], expected the smaller first"),
+        (dict(resize=(100, 300)), "frames.crop: found 112, expected 100 at most, as frames.resize"),
+    ],
+)
+def test_mistakes_are_named(options, message):
+    with pytest.raises(InputError, match=message):
+        View(**options)
