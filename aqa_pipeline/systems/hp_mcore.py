@@ -146,6 +146,10 @@ class HPMCoRe(Comparison):
         left = place.long().clamp(max=dynamic.shape[1] - 2)
         return dynamic[:, left].lerp(dynamic[:, left + 1], (place - left)[:, None])
 
+    def _at_snippets(self, transitions: Tensor) -> Tensor:
+        """Transitions (B, 2) on the grid as numbers of snippets: t // 10, as in the released code."""
+        return (transitions * self._span / GRID / self._stride).floor()
+
     @property
     def _span(self) -> int:
         return self.dynamic.starts[-1] + _encoders.SNIPPET  # frames that the snippets are cut from
@@ -165,7 +169,7 @@ class HPMCoRe(Comparison):
     def _tokens(self, seen: Seen, transitions: Tensor) -> Encoded:
         """Of each branch (B, 3, N, C): every step in its positions, the dynamic ones fused with the poses."""
         frames = steps.placed(transitions, seen.static.shape[1])
-        snippets = (transitions * self._span / GRID / self._stride).floor()  # t // 10 of the released code
+        snippets = self._at_snippets(transitions)
         dynamic, static = self._reduced("fused", seen.dynamic, snippets), self._reduced("static", seen.static, frames)
         poses = [None] * steps.STEPS if seen.skeleton is None else self._cut(seen.skeleton, frames)
         fused = [fuse(*pair) for fuse, *pair in zip(self.fuse, dynamic, poses, strict=True)]
