@@ -47,7 +47,8 @@ _MADE = {"thorax": "shoulder", "pelvis": "hip"}  # of what is on either side of 
 class HDGCN(nn.Module):
     """(B, T, K C) flat coordinates -> frame features (B, T, dim), and logits (B, classes) of the whole clip.
 
-    At width 64 with 60 classes, MPII's keypoints and five groups it is the released network, 182 156 parameters.
+    At width 64 with 60 classes, MPII's keypoints and five groups it is the released network of 182 156 parameters, but
+    for the biases before normalisations.
     InputError for a keypoint set that the groups do not place, or an unknown word for `groups`.
     """
 
@@ -121,9 +122,21 @@ def _both_sides(group: str) -> list[str]:
 
 
 def from_official(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The released weights (`PoseNet_model`, or HD-GCN's with five layers) under our names."""
-    once = {key: value for key, value in state.items() if ".conv_d." not in key}  # the last level stands there twice
-    return {_name(key): value.flatten() if key.endswith(".3.bias") else value for key, value in once.items()}
+    """The released weights (`PoseNet_model`, or HD-GCN's with five layers) under our names.
+
+    What it has level by level is joined; biases go into the means of the normalisations after them.
+    """
+    parts: dict[str, list[Tensor]] = {}
+    for name, tensor in state.items():
+        if ".conv_d." not in name:  # the last level once more
+            parts.setdefault(_name(name), []).append(tensor)
+    found = {name: torch.cat(tensors) if tensors[0].ndim else tensors[0] for name, tensors in parts.items()}
+    for name in [name for name in found if re.search(r"\.\d\.bias$", name)]:
+        before, number = name.removesuffix(".bias").rsplit(".", 1)
+        mean = f"{before}.{int(number) + 1}.running_mean"
+        if mean in found and f"{before}.{number}.running_mean" not in found:
+            found[mean] = found[mean] - found.pop(name).flatten()
+    return found
 
 
 def _name(key: str) -> str:
@@ -141,9 +154,9 @@ _OURS = {
     r"gcn1\.aha\.edge_conv\.conv": "body.attention.across.map",
     r"gcn1\.aha\.aggregate": "body.attention.up",
     r"gcn1\.PA": "body.graphs",
-    r"gcn1\.conv_down": "body.down",
-    r"gcn1\.conv\.(\d)\.3\.conv": r"body.edges.\1.map",
-    r"gcn1\.conv": "body.maps",
+    r"gcn1\.conv_down\.\d": "body.down",
+    r"gcn1\.conv\.\d\.3\.conv": "body.edges.map",
+    r"gcn1\.conv\.\d\.\d": "body.maps",
     r"gcn1\.down": "body.beside",
     r"gcn1\.bn": "body.norm",
     r"tcn1\.branches\.0": "time.near",

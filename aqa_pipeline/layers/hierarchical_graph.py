@@ -1,7 +1,8 @@
 """Graph convolution over the levels of a body, from its centre outwards; a level is two neighbouring rings of joints.
 
 After HD-GCN (Lee et al., ICCV 2023, "Hierarchically Decomposed Graph Convolutional Networks for Skeleton-Based Action
-Recognition", arXiv 2208.10741), as HP-MCoRe takes it over; sizes are its released code's.
+Recognition", arXiv 2208.10741), as HP-MCoRe takes it over; sizes are its released code's, but for the biases that a
+normalisation takes away again.
 
 Shapes: B clips, C channels, T frames, V joints, L levels.
 """
@@ -33,31 +34,34 @@ def hierarchy(groups: Sequence[Sequence[int]], joints: int) -> Tensor:
 
 
 class EdgeConvolution(nn.Module):
-    """Each node from its nearest neighbours in feature space, itself among them: (B, C, V) -> (B, C', V).
+    """Each node from its nearest neighbours in feature space, itself among them: (B, L C, V) -> (B, L C', V).
 
-    Wang et al. 2019, "Dynamic Graph CNN for Learning on Point Clouds" (arXiv 1801.07829).
+    Wang et al. 2019, "Dynamic Graph CNN for Learning on Point Clouds" (arXiv 1801.07829). L `graphs` lie side by side
+    in the channels, each with neighbours of its own.
     """
 
-    def __init__(self, inputs: int, outputs: int, *, neighbours: int) -> None:
+    def __init__(self, inputs: int, outputs: int, *, neighbours: int, graphs: int = 1) -> None:
         super().__init__()
-        self.neighbours = neighbours
+        self.neighbours, self.graphs = neighbours, graphs
         self.map = nn.Sequential(
-            nn.Conv2d(2 * inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2)
+            nn.Conv2d(2 * graphs * inputs, graphs * outputs, 1, groups=graphs, bias=False),
+            nn.BatchNorm2d(graphs * outputs),
+            nn.LeakyReLU(0.2),
         )
 
     def forward(self, nodes: Tensor) -> Tensor:
-        x = nodes.transpose(1, 2)  # (B, V, C)
+        x = nodes.unflatten(1, (self.graphs, -1)).flatten(0, 1).transpose(1, 2)  # (B L, V, C)
         with torch.no_grad():
-            apart = (x[:, :, None] - x[:, None]).square().sum(dim=3)  # (B, V, V)
-            near = apart.topk(min(self.neighbours, x.shape[1]), largest=False).indices  # (B, V, N)
-        found = x[torch.arange(len(x), device=x.device)[:, None, None], near]  # (B, V, N, C)
+            apart = (x[:, :, None] - x[:, None]).square().sum(dim=3)  # (B L, V, V)
+            near = apart.topk(min(self.neighbours, x.shape[1]), largest=False).indices  # (B L, V, N)
+        found = x[torch.arange(len(x), device=x.device)[:, None, None], near]  # (B L, V, N, C)
         own = x[:, :, None].expand_as(found)
-        edges = torch.cat([found - own, own], dim=3).permute(0, 3, 1, 2)  # (B, 2 C, V, N)
-        return self.map(edges).max(dim=3).values
+        edges = torch.cat([found - own, own], dim=3).permute(0, 3, 1, 2)  # (B L, 2 C, V, N)
+        return self.map(edges.unflatten(0, (-1, self.graphs)).flatten(1, 2)).max(dim=3).values
 
 
 class LevelAttention(nn.Module):
-    """Levels weighted by what their joints did at most, channel by channel: (B, C, L, T, V) -> (B, C, T, V)."""
+    """Levels weighted by what their joints did at most, channel by channel: (B, L, C, T, V) -> (B, C, T, V)."""
 
     def __init__(self, channels: int, levels: Sequence[Sequence[int]]) -> None:
         super().__init__()
@@ -68,14 +72,16 @@ class LevelAttention(nn.Module):
         self.up = nn.Conv1d(few, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        most = self.down(x.max(dim=3).values)  # (B, C / 4, L, V)
+        most = self.down(x.max(dim=3).values.transpose(1, 2))  # (B, C / 4, L, V)
         means = [most[:, :, level, joints].mean(dim=2) for level, joints in enumerate(self.levels)]
         weights = self.up(self.across(torch.stack(means, dim=2))).sigmoid()  # (B, C, L)
-        return (x * weights[..., None, None]).sum(dim=2)
+        return (x * weights.transpose(1, 2)[..., None, None]).sum(dim=1)
 
 
 class HierarchicalConvolution(nn.Module):
     """Each level by its graphs, which are learnt on from where they start, and by edges; then the levels merged.
+
+    Levels lie side by side in the channels, so that each kind of layer is one layer for all of them.
 
     Parameters
     ----------
@@ -87,11 +93,12 @@ class HierarchicalConvolution(nn.Module):
         self, inputs: int, outputs: int, graphs: Tensor, *, levels: Sequence[Sequence[int]] | None = None
     ) -> None:
         super().__init__()
-        few = outputs // BRANCHES
+        few, count = outputs // BRANCHES, len(graphs)
+        each = graphs.shape[:2].numel()  # of every level
         self.graphs = nn.Parameter(graphs.clone())
-        self.down = nn.ModuleList(_pointwise(inputs, few, active=True) for _ in graphs)
-        self.maps = nn.ModuleList(nn.ModuleList(_pointwise(few, few) for _ in of_level) for of_level in graphs)
-        self.edges = nn.ModuleList(EdgeConvolution(few, few, neighbours=NEIGHBOURS) for _ in graphs)
+        self.down = _pointwise(inputs, count * few, active=True)
+        self.maps = _pointwise(each * few, each * few, groups=each)
+        self.edges = EdgeConvolution(few, few, neighbours=NEIGHBOURS, graphs=count)
         self.attention = LevelAttention(outputs, levels) if levels else None
         self.beside = _pointwise(inputs, outputs) if inputs != outputs else nn.Identity()
         self.norm = nn.BatchNorm2d(outputs)
@@ -100,15 +107,14 @@ class HierarchicalConvolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T, V) -> (B, C', T, V)."""
-        levels = torch.stack([self._level(x, level) for level in range(len(self.graphs))], dim=2)  # (B, C', L, T, V)
-        merged = self.attention(levels) if self.attention is not None else levels.sum(dim=2)
+        few = self.down(x)  # (B, L C' / 4, T, V)
+        along = torch.einsum("blctu,lsvu->blsctv", few.unflatten(1, (len(self.graphs), -1)), self.graphs)
+        mapped = self.maps(along.flatten(1, 3)).unflatten(1, (len(self.graphs), -1))  # (B, L, 3 C' / 4, T, V)
+        edges = self.edges(few.mean(dim=2)).unflatten(1, (len(self.graphs), -1))  # (B, L, C' / 4, V)
+        edges = edges[:, :, :, None].expand(-1, -1, -1, x.shape[2], -1)
+        levels = torch.cat([mapped, edges], dim=2)  # (B, L, C', T, V)
+        merged = self.attention(levels) if self.attention is not None else levels.sum(dim=1)
         return (self.norm(merged) + self.beside(x)).relu()
-
-    def _level(self, x: Tensor, level: int) -> Tensor:
-        x = self.down[level](x)  # (B, C' / 4, T, V)
-        parts = [map(x @ graph.T) for map, graph in zip(self.maps[level], self.graphs[level], strict=True)]
-        edges = self.edges[level](x.mean(dim=2))  # (B, C' / 4, V)
-        return torch.cat([*parts, edges[:, :, None].expand_as(x)], dim=1)
 
 
 class TemporalConvolution(nn.Module):
@@ -120,7 +126,7 @@ class TemporalConvolution(nn.Module):
         self.near, self.far = (
             nn.Sequential(
                 _pointwise(channels, few, active=True),
-                nn.Conv2d(few, few, (size, 1), padding=(size // 2 * dilation, 0), dilation=(dilation, 1)),
+                nn.Conv2d(few, few, (size, 1), padding=(size // 2 * dilation, 0), dilation=(dilation, 1), bias=False),
                 nn.BatchNorm2d(few),
             )
             for dilation in (1, 2)
@@ -161,14 +167,14 @@ class Unit(nn.Module):
         return (y if self.beside is None else y + self.beside(x)).relu()
 
 
-def _pointwise(inputs: int, outputs: int, *, active: bool = False) -> nn.Sequential:
+def _pointwise(inputs: int, outputs: int, *, groups: int = 1, active: bool = False) -> nn.Sequential:
     """Each joint of each frame by itself."""
-    layers = [nn.Conv2d(inputs, outputs, 1), nn.BatchNorm2d(outputs)]
+    layers = [nn.Conv2d(inputs, outputs, 1, groups=groups, bias=False), nn.BatchNorm2d(outputs)]
     return nn.Sequential(*layers, nn.ReLU()) if active else nn.Sequential(*layers)
 
 
 def _initialise(module: nn.Module) -> None:
+    """He et al. 2015 by what leaves a channel, each group by itself."""
     if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out")
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
+        leaving = module.weight[0, 0].numel() * module.out_channels // module.groups
+        nn.init.normal_(module.weight, std=(2 / leaving) ** 0.5)

@@ -72,14 +72,15 @@ class GRUSegmenter(nn.Module):
     """A GRU in both directions of time, then one linear map: (B, T, D) -> logits (B, T, 2), one a transition.
 
     MCoRe's, after the spotting network of Hong et al. 2022 (arXiv 2207.10213): as many hidden units in either direction
-    as features.
+    as features, but no more than 768.
     """
 
-    def __init__(self, dim: int, *, hidden: int = 0, dropout: float = 0.5) -> None:
+    def __init__(self, dim: int, *, dropout: float = 0.5) -> None:
         super().__init__()
-        self.gru = nn.GRU(dim, hidden or dim, batch_first=True, bidirectional=True)
+        hidden = min(dim, 768)
+        self.gru = nn.GRU(dim, hidden, batch_first=True, bidirectional=True)
         self.drop = nn.Dropout(dropout)
-        self.out = nn.Linear(2 * (hidden or dim), 2)
+        self.out = nn.Linear(2 * hidden, 2, bias=False)  # what is added at all positions alike changes nothing
 
     def forward(self, sequence: Tensor) -> Tensor:
         return self.out(self.drop(self.gru(sequence)[0]))

@@ -29,11 +29,12 @@ class Attention(nn.Module):
         self.to_key_value = nn.Linear(dim, 2 * dim, bias=bias)
         self.out = nn.Linear(dim, dim)
 
-    def forward(self, tokens: Tensor, context: Tensor) -> Tensor:
-        """(B, T, D) and (B, S, D) -> (B, T, D)."""
+    def forward(self, tokens: Tensor, context: Tensor, leaning: Tensor | None = None) -> Tensor:
+        """(B, T, D) and (B, S, D) -> (B, T, D); `leaning` (B, T, S) is added to the logits of every head."""
         query = self._split(self.to_query(tokens))  # (B, heads, T, D / heads)
         key, value = (self._split(part) for part in self.to_key_value(context).chunk(2, dim=-1))
-        mixed = functional.scaled_dot_product_attention(query, key, value)  # with dropout 5 times slower on a CPU
+        mask = None if leaning is None else leaning[:, None]
+        mixed = functional.scaled_dot_product_attention(query, key, value, mask)  # with dropout 5 times slower on a CPU
         return self.out(mixed.transpose(1, 2).flatten(2))
 
     def _split(self, x: Tensor) -> Tensor:

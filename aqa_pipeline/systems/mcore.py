@@ -7,6 +7,9 @@ exemplar's of the same step by cross-attention; the mean over all tokens of what
 scores. Ten exemplars vote. A third loss beside those of the score and the transitions pulls together what stands at the
 same place of the same step in both clips, and pushes apart everything else of that step.
 
+The abstract calls that loss stage-wise. The released code contrasts the frames within each stage, and its log gives the
+published figures, so that is the default; `contrast_of: "stages"` contrasts the stages, as HP-MCoRe does.
+
 Where the released code goes ways of its own:
 
     its test    sets the query's true transitions to zero, so that the overlaps it prints mean nothing; ours are
@@ -28,7 +31,7 @@ import torch
 from torch import Tensor, nn
 
 from aqa_pipeline.batches import Clips, Facts, Pairs, joined
-from aqa_pipeline.errors import InputError
+from aqa_pipeline.errors import InputError, nearest
 from aqa_pipeline.layers import contrast as contrasts
 from aqa_pipeline.layers import steps
 from aqa_pipeline.layers.heads import TokenHead
@@ -40,6 +43,8 @@ from aqa_pipeline.systems._comparison import Comparison, Encoded, known_or, two_
 needs = {"features", "draws", "exemplars", "transitions"}
 
 tiny = dict(dim=8, width=0.2, positions=2, heads=2, layers=1, hidden=[6], contrast=0.1)
+
+CONTRASTS = {"frames": contrasts.frames_in_steps, "stages": contrasts.stages}
 
 
 class MCoRe(Comparison):
@@ -54,11 +59,13 @@ class MCoRe(Comparison):
         *,
         positions: int,
         contrast: float,
+        contrast_of: str,
         temperature: float,
     ) -> None:
         super().__init__()
         self.encoder, self.segmenter, self.decoder, self.head = encoder, segmenter, decoder, head
         self.positions, self.contrast, self.temperature = positions, contrast, temperature
+        self.apart = CONTRASTS[contrast_of]
 
     def encode(self, clips: Clips) -> Encoded:
         frames = self.encoder(clips)
@@ -84,7 +91,7 @@ class MCoRe(Comparison):
         difference = queries.target - batch.exemplar.target
         terms = {"offset": two_way(self.offset(query, exemplar), self.offset(exemplar, query), difference)}
         if self.contrast:
-            apart = contrasts.frames_in_steps(query.unbind(1), exemplar.unbind(1), temperature=self.temperature)
+            apart = self.apart(query.unbind(1), exemplar.unbind(1), temperature=self.temperature)
             terms["contrast"] = self.contrast * apart
         return terms | time_transition_loss(evidence, clips.transitions)
 
@@ -112,6 +119,7 @@ def build(
     layers: int = 3,
     hidden: Sequence[int] = (256, 64),
     contrast: float = 10.0,
+    contrast_of: str = "frames",
     temperature: float = 0.5,
 ) -> MCoRe:
     """The model for clips of `facts`.
@@ -121,6 +129,8 @@ def build(
     """
     from aqa_pipeline.backbones import regnet_gsm
 
+    if contrast_of not in CONTRASTS:
+        raise InputError(f"mcore.contrast_of: found '{contrast_of}', {nearest(contrast_of, CONTRASTS)}")
     encoder = _encoders.frames(
         facts,
         lambda: regnet_gsm.build(n_frames=facts.pictures[0], width=width, weights=weights, frozen=freeze_batch_norm),
@@ -137,6 +147,7 @@ def build(
         TokenHead(encoder.dim, hidden=hidden),
         positions=positions,
         contrast=contrast,
+        contrast_of=contrast_of,
         temperature=temperature,
     )
 

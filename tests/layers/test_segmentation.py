@@ -12,7 +12,7 @@ NAN = float("nan")
 
 def test_evidence_of_a_position_rests_on_both_sides_of_it():
     torch.manual_seed(0)
-    network = segmentation.GRUSegmenter(D, hidden=6)
+    network = segmentation.GRUSegmenter(D)
     sequence = torch.randn(B, T, D, requires_grad=True)
     logits = network(sequence)
     assert logits.shape == (B, T, 2)

@@ -6,7 +6,7 @@ import torch
 from aqa_pipeline.batches import NO_LABEL, Clips, Facts, Pairs
 
 B, P, T, J = 3, 4, 6, 2
-DIMS = {"pose": 5, "image": 2, "dynamic": 4, "static": 3}  # the last two are roles of `_encoders`
+DIMS = {"pose": 5, "image": 2, "dynamic": 4, "static": 3, "skeleton": 32}  # the last three are roles of `_encoders`
 FACTS = Facts(
     dims=DIMS, n_frames=T, sub_actions=("entry", "flight"), action_types=("107b", "5253b"), target_range=(-2, 2)
 )
