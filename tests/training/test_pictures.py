@@ -134,6 +134,8 @@ def test_masks_of_pictures_bear_the_numbers_of_the_frames(seen, tmp_path):
             (folders[v] / f"{FIRST + i:05d}.jpg").write_bytes(frames.encode_jpeg(grey, 100).tobytes())
     own = seen(masks=True, folders=folders)
     assert own.mask("a").sum(dim=(1, 2)).tolist() == [12 * n for n in (1, 3, 6, 9)]  # a quarter of the rows
+    follows = seen(masks=True, folders=folders, view="athlete", resize=None, crop=10)
+    assert follows.mask("a").sum(dim=(1, 2)).tolist() == [0, 0, 45, 90]  # rows 7 to 16, columns 31 to 39
     assert own.mask("b") is None
     assert own.mask("c") is None
 
