@@ -270,6 +270,7 @@ class Config(Strict):
             _expect_free(name, "features")
             _expect_optional(block.detector, self.detection, f"features.{name}.detector")
             _expect_optional(block.estimator, self.pose, f"features.{name}.estimator")
+            self._check_boxes(f"features.{name}", block.use or name, block)
         for system, variants in self.systems.items():
             for name, variant in variants.items():
                 where = f"systems.{system}.{name}"
@@ -308,6 +309,11 @@ class Config(Strict):
         if chain[-1] in self.pose and self.smooths(chain[-1]):
             circle = " of ".join([*chain, self.pose[chain[-1]].of or "nothing"])
             raise InputError(f"{where}: {circle}, expected an estimator at the end")
+
+    def _check_boxes(self, where: str, extractor: str, block: FeatureSet) -> None:
+        source, boxes = (plugins.constant("features", extractor, name) for name in ("source", "boxes"))
+        if source == "frames" and boxes != "optional" and block.detector is None:
+            raise InputError(f"{where}.detector: found none, which {extractor} needs")
 
     def _check_inputs(self, where: str, system: str, variant: Variant) -> None:
         """Feature sets and roles of a variant, and the pictures beside them."""
