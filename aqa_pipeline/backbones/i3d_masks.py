@@ -42,11 +42,16 @@ class I3DMasks(nn.Module):
 
     def forward(self, clips: Tensor) -> tuple[Tensor, Tensor]:
         """Clips (N, 3, T, H, W) to features (N, C) and the logits of five masks (5, N, T, H, W), the fused one last."""
+        maps, masks = self.maps(clips)
+        return maps.mean(dim=(2, 3, 4)), masks
+
+    def maps(self, clips: Tensor) -> tuple[Tensor, Tensor]:
+        """The maps (N, C, t, h, w) that the features are means of, and the masks."""
         last = list(self.i3d.channels)[-1]
         maps = self.i3d.pyramid(clips, (*SIDES, last))
         enlarged, masks = zip(*(side(maps[stage]) for stage, side in self.sides.items()), strict=True)
         masks = [*masks, self.fuse(torch.cat(enlarged, dim=1))]
-        return maps[last].mean(dim=(2, 3, 4)), torch.stack(masks)[:, :, 0]
+        return maps[last], torch.stack(masks)[:, :, 0]
 
 
 class Side(nn.Module):

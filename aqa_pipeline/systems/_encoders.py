@@ -34,6 +34,17 @@ def modality(facts: Facts, role: str) -> str:
     return next(iter(facts.dims))
 
 
+def cut(sequence: Tensor, starts: Sequence[int]) -> Tensor:
+    """Snippets (B, S, 16, ...) of a sequence (B, T, ...)."""
+    return torch.stack([sequence[:, start : start + SNIPPET] for start in starts], dim=1)
+
+
+def pieces(clips: Clips, starts: Sequence[int], *, pixels: str) -> Tensor:
+    """Snippets of the pictures as a backbone takes them, (B S, 3, 16, H, W)."""
+    frames = pictures.normalised(clips.inputs["frames"], pixels=pixels)  # (B, T, 3, H, W)
+    return cut(frames, starts).flatten(0, 1).transpose(1, 2)
+
+
 class Snippets(nn.Module):
     """Pictures by I3D, snippet by snippet: (B, S, D) features and (B, S, D, h, w) maps, means over their time."""
 
@@ -43,10 +54,8 @@ class Snippets(nn.Module):
         self.dim = backbone.dim
 
     def forward(self, clips: Clips) -> tuple[Tensor, Tensor]:
-        frames = pictures.normalised(clips.inputs["frames"], pixels=self.pixels)  # (B, T, 3, H, W)
-        cut = torch.stack([frames[:, start : start + SNIPPET] for start in self.starts], dim=1)  # (B, S, 16, 3, H, W)
-        features, maps = self.backbone(cut.flatten(0, 1).transpose(1, 2))
-        shape = (len(frames), len(self.starts))
+        features, maps = self.backbone(pieces(clips, self.starts, pixels=self.pixels))
+        shape = (len(clips), len(self.starts))
         return features.unflatten(0, shape), maps.mean(dim=2).unflatten(0, shape)
 
 
@@ -103,6 +112,13 @@ class StoredFrames(nn.Module):
         return self.map(self.drop(clips.inputs[self.modality]))
 
 
+def check_length(facts: Facts, starts: Sequence[int]) -> None:
+    """InputError where the pictures end before the last snippet does."""
+    n_frames, needed = facts.pictures[0], starts[-1] + SNIPPET
+    if n_frames < needed:
+        raise InputError(f"frames.n_frames: found {n_frames}, expected {needed} for these snippets")
+
+
 def snippets(
     facts: Facts,
     *,
@@ -121,9 +137,7 @@ def snippets(
         return StoredSnippets(name, facts.n_frames, facts.dims[name], dim, starts, dropout)
     from aqa_pipeline.backbones import i3d
 
-    n_frames = facts.pictures[0]
-    if n_frames < starts[-1] + SNIPPET:
-        raise InputError(f"frames.n_frames: found {n_frames}, expected {starts[-1] + SNIPPET} for these snippets")
+    check_length(facts, starts)
     backbone = i3d.I3D(width=width)
     if weights:
         i3d.load_kinetics(backbone, weights)
