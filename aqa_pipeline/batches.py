@@ -67,6 +67,10 @@ class Clips:
         """The same clips on a device."""
         return self._each(lambda tensor: tensor.to(device, non_blocking=True))
 
+    def pin_memory(self) -> Clips:
+        """The same clips where a GPU can fetch them by itself; torch's loader looks for this name."""
+        return self._each(lambda tensor: tensor.pin_memory())
+
     def rows(self, index: Tensor) -> Clips:
         """The clips of some rows `(P,)`, repeated where a row is named twice."""
         ids = tuple(self.video_ids[i] for i in index.tolist())
@@ -102,6 +106,10 @@ class Pairs:
     def to(self, device: torch.device | str) -> Pairs:
         """The same pairs on a device."""
         return Pairs(self.query.to(device), self.exemplar.to(device), self.query_of.to(device))
+
+    def pin_memory(self) -> Pairs:
+        """As that of the clips."""
+        return Pairs(self.query.pin_memory(), self.exemplar.pin_memory(), self.query_of.pin_memory())
 
     def queries(self) -> Clips:
         """The query of each pair, P clips."""

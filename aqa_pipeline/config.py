@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -96,17 +96,37 @@ class Exemplars(Strict):
 class Training(Strict):
     """The training loop."""
 
-    steps: int = Field(400, ge=1, description="optimiser steps")
+    steps: int = Field(400, ge=0, description="optimiser steps; 0: the weights as they are built")
     batch: int = Field(16, ge=1, description="queries a step")
     optimiser: Literal["adam", "adamw"] = "adamw"
     lr: float = Field(2e-3, gt=0)
+    lr_factors: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        default_factory=dict,
+        description="factor on lr by part of the network (the longest name that fits); 0 freezes it",
+    )
     weight_decay: float = Field(1e-2, ge=0)
     warm_up: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
-    schedule: Literal["cosine", "constant"] = "cosine"
+    warm_up_from: float = Field(0.0, ge=0, le=1, description="factor on lr from which it rises")
+    schedule: Literal["cosine", "constant", "oscillating"] = "cosine"
+    floor: float = Field(0.0, ge=0, le=1, description="lowest factor on lr of cosine and oscillating")
+    half_period: int = Field(0, ge=0, description="steps of oscillating from the highest rate to the lowest")
     clip: float = Field(1.0, ge=0, description="largest norm of the gradient; 0 for none")
     average: float = Field(
         0.0, ge=0, lt=1, description="decay of the running mean of the weights that is kept; 0: none"
     )
+    precision: Literal["float32", "bfloat16", "float16"] = Field("float32", description="float16: on a GPU alone")
+    accumulate: int = Field(1, ge=1, description="pieces that a step is computed in, where memory is short")
+    devices: int = Field(1, ge=1, description="GPUs, or processes on a CPU, that share the pairs of a step")
+    sync_batch_norm: bool = Field(False, description="batch norm over the pairs of all GPUs")
+    workers: int = Field(0, ge=0, description="processes that read batches ahead, for each device")
+    judge_every: int = Field(50, ge=1, description="steps from one selection to the next")
+    checkpoint_every: int = Field(200, ge=0, description="steps between states to go on from after a kill; 0: none")
+
+    @model_validator(mode="after")
+    def _oscillates(self) -> Training:
+        if self.schedule == "oscillating" and not self.half_period:
+            raise InputError("training.half_period: found 0, expected the steps of half a period")
+        return self
 
 
 class Clips(Strict):
@@ -115,6 +135,7 @@ class Clips(Strict):
     n_frames: int = Field(24, ge=0, description="length that every sequence is brought to; 0 keeps it")
     sampling: Literal["linear", "nearest"] = Field("linear", description="nearest: FineDiving's truncated positions")
     normalise: bool = Field(True, description="mean 0 and sd 1 by the training part, inputs and target")
+    scale_target: bool = Field(True, description="false: the target stays in its own units")
 
 
 class Frames(Strict):
@@ -137,7 +158,7 @@ class Frames(Strict):
     view: Literal["frame", "athlete"] = Field("frame", description="athlete: a square that follows the detector's box")
     detector: str | None = Field(None, description="block of `detection` whose boxes are followed")
     masks: bool = Field(False, description="whether masks of the athlete are labels of the training part")
-    memory_mb: int = Field(2000, ge=0, description="resized frames kept in memory; others are decoded each time")
+    memory_mb: int = Field(2000, ge=0, description="resized frames kept, in each process; others are decoded each time")
 
 
 class Variant(OptionsBlock):

@@ -30,18 +30,19 @@ class Reader:
     """Read access to an open store; see `read`."""
 
     def __init__(self, file: Any, path: Path) -> None:
-        self._opened, self._process = file, os.getpid()
+        self._opened, self._opened_by = file, os.getpid()
         self.path = path
         self.version = int(file.attrs["version"])
         self.made_by: dict[str, Any] = json.loads(file.attrs["made_by"])
 
     @property
     def _file(self) -> Any:
-        """The open file; a process that was forked since opens it for itself."""
-        if os.getpid() != self._process:
+        """The open file; a forked process opens it anew, as it must not share the state that HDF5 keeps of it."""
+        if self._opened_by != os.getpid():
             import h5py
 
-            self._opened, self._process = h5py.File(self.path, "r"), os.getpid()
+            self._of_parent = self._opened  # kept, or it would be closed
+            self._opened, self._opened_by = h5py.File(self.path, "r"), os.getpid()
         return self._opened
 
     def __iter__(self) -> Iterator[str]:

@@ -39,25 +39,33 @@ def train(
     target: str = "execution",
     selection: str = "last",
     control: str = "none",
+    memory_mb: int = 2000,
     device: str = "auto",
     threads: int = 1,
+    workers: int = 0,
 ) -> None:
     """Train on the training part of each FOLD; weights, configuration and history go to OUT/fold{fold}.seed{seed}.
 
     A system that is trained in steps reads its DRAWS; TRUTH stores are for the ceiling alone. ROLES says which feature
     set fills which role. FRAMES, with the BOXES of the athlete where FRAMES_OPTIONS say that the view follows him, are
     for systems trained end to end; MASKS, truth stores, or the folders of masks that the samples name, are labels of
-    the training part. One thread makes a run the same bit by bit.
+    the training part. Resized frames stay in memory up to MEMORY_MB.
+
+    One thread makes a run the same bit by bit. WORKERS are processes that read batches ahead. A run that was killed
+    goes on from the state that it left in its folder.
     """
     import pandas as pd
 
-    from aqa_pipeline.training import runs
+    from aqa_pipeline.training import ranks, runs
 
     table, parts = pd.read_parquet(samples), pd.read_parquet(folds)
     files = runs.Files(features=features or [], truth=truth, frames=frames, boxes=boxes, masks=masks)
     folders = _mask_folders(table) if frames_options.get("masks") else {}
-    read = dict(roles=roles, frames=frames_options, mask_folders=folders)
-    with runs.open_inputs(files, threads=threads, **read) as inputs:
+    read = dict(roles=roles, frames=frames_options, mask_folders=folders, memory_mb=memory_mb)
+    with (
+        runs.open_inputs(files, threads=threads, **read) as inputs,
+        ranks.joined(training.get("devices", 1), device=device) as together,
+    ):
         for number in fold:
             started = time.monotonic()
             settings = runs.Settings(
@@ -65,9 +73,14 @@ def train(
                 clips=clips, roles=roles, frames=frames_options, target=target, selection=selection, control=control,
             )  # fmt: skip
             drawn = runs.read_table(draws, number) if draws else None
-            run = runs.train(settings, table, parts, inputs, draws=drawn, device=device)
-            runs.save(run, out / f"fold{number}.seed{seed}")
-            log.info("%s, fold %d, seed %d: trained in %.1f s", system, number, seed, time.monotonic() - started)
+            folder = out / f"fold{number}.seed{seed}"
+            run = runs.train(
+                settings, table, parts, inputs,
+                draws=drawn, device=device, workers=workers, folder=folder, together=together,
+            )  # fmt: skip
+            if together.is_first:
+                runs.save(run, folder)
+                log.info("%s, fold %d, seed %d: trained in %.1f s", system, number, seed, time.monotonic() - started)
 
 
 def _mask_folders(samples) -> dict[str, Path]:

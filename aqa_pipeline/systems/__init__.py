@@ -17,7 +17,12 @@ A classic offers `fit(train, facts, *, ...) -> {name: array}` on one batch with 
 `predict(weights, test) -> (N,)`. Weights are arrays, so that nothing is ever unpickled. One that finds the transitions
 between the steps also offers `segment(weights, test) -> (N, 2)`, positions on the 96 frames of `transitions`.
 
+A network may also offer `learn_labels(labels)`, which is called once before training with the training part as
+`batches.Clips` without inputs (what it takes from them must be in its state_dict), and `set_progress(share)`, which is
+called before every step with the share of the steps that are done.
+
 `needs` says what a system reads besides the samples: "features", "draws" (it is trained by the loop, step by step),
 "exemplars", "sub_actions", "transitions", "masks", "truth". `raw_target = True` leaves the target in its own units, for
-systems with bins or leaves. A system that makes sense for one target alone names it as `target`.
+systems with bins or leaves. A system that makes sense for one target alone names it as `target`; one
+that learns it in its own units says `raw_target = True`.
 """

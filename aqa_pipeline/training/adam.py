@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,19 +25,51 @@ class Adam:
         self._means = [torch.zeros_like(p) for p in self.parameters]
         self._squares = [torch.zeros_like(p) for p in self.parameters]
 
-    def step(self, lr: float) -> None:
-        """One step at this learning rate, after which no gradient is left; a weight without one stays."""
+    def step(self, lr: float | Sequence[float]) -> None:
+        """One step, after which no gradient is left; a weight without one stays.
+
+        lr
+            One learning rate for all, or one for each of `parameters`.
+        """
         import torch
 
         self._steps += 1
+        of_rate: dict[float, list[int]] = {}
+        for i, p in enumerate(self.parameters):
+            if p.grad is not None:
+                of_rate.setdefault(lr[i] if isinstance(lr, Sequence) else lr, []).append(i)
         with torch.no_grad():
-            moved = [i for i, p in enumerate(self.parameters) if p.grad is not None]
-            weights = [self.parameters[i] for i in moved]
-            gradients = [p.grad for p in weights]
-            self._decay(weights, gradients, lr)
-            self._move(weights, gradients, [self._means[i] for i in moved], [self._squares[i] for i in moved], lr)
-        for p in weights:
+            for rate, moved in of_rate.items():
+                weights = [self.parameters[i] for i in moved]
+                gradients = [p.grad for p in weights]
+                self._decay(weights, gradients, rate)
+                self._move(weights, gradients, [self._means[i] for i in moved], [self._squares[i] for i in moved], rate)
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget the gradients."""
+        for p in self.parameters:
             p.grad = None
+
+    @property
+    def param_groups(self) -> list[dict[str, list[nn.Parameter]]]:
+        """As torch's optimisers name them, which is how its gradient scaler finds the gradients."""
+        return [{"params": self.parameters}]
+
+    def state(self) -> dict[str, Tensor]:
+        """The running means, by name."""
+        import torch
+
+        named = (("mean", self._means), ("square", self._squares))
+        moments = {f"{name}.{i}": tensor for name, tensors in named for i, tensor in enumerate(tensors)}
+        return {"steps": torch.tensor(self._steps), **moments}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a `state`."""
+        self._steps = int(state["steps"])
+        for name, tensors in (("mean", self._means), ("square", self._squares)):
+            for i, tensor in enumerate(tensors):
+                tensor.copy_(state[f"{name}.{i}"])
 
     def _decay(self, weights: list[Tensor], gradients: list[Tensor], lr: float) -> None:
         """Matrices alone: shrinking biases and norms does not regularise."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +116,8 @@ class Data:
         Length of every sequence and how it is reached; 0 keeps each as long as it is (for batches of one).
     normalise
         Whether inputs and targets are scaled to mean 0 and sd 1 with the statistics that `fit` took.
+    scale_target
+        Without it targets stay in their own units, whatever becomes of the inputs.
     memory_mb
         Prepared sequences kept in memory; those beyond are read again each time.
     show_transitions
@@ -132,6 +135,7 @@ class Data:
         n_frames: int = 32,
         sampling: str = "linear",
         normalise: bool = True,
+        scale_target: bool = True,
         memory_mb: int = 1000,
         show_transitions: bool = False,
     ) -> None:
@@ -146,6 +150,7 @@ class Data:
         self.pictures: Pictures | None = inputs.get(FRAMES)
         self.targets = targets
         self.n_frames, self.sampling, self.normalise = n_frames, sampling, normalise
+        self.scale_target = normalise and scale_target
         self.features_of: dict[str, str] = {}  # a control gives a video the features of another
         self.scales: dict[str, np.ndarray] = {}
         self.facts = Facts(dims={}, n_frames=n_frames)
@@ -156,7 +161,7 @@ class Data:
         """Take statistics and vocabularies from the training part; read in one pass, one video at a time."""
         targets = np.array([self.targets[video_id] for video_id in training])
         self.scales["target"] = (
-            np.array([targets.mean(), targets.std() or 1.0]) if self.normalise else np.array([0.0, 1.0])
+            np.array([targets.mean(), targets.std() or 1.0]) if self.scale_target else np.array([0.0, 1.0])
         )
         dims = {}
         for modality, features in self.inputs.items():
@@ -204,38 +209,33 @@ class Data:
     ) -> Clips:
         """A batch of single clips.
 
+        Parameters
+        ----------
+        video_ids
+            One or more videos.
         show_target
             Without it the targets are NaN, as for a query that is to be scored.
         draw
-            Key of the random views of a training step, which alone shows masks; None: the view of a test.
+            Key of the random views of a training step, which alone shows masks; None: the view of a test. Feature
+            sequences are never changed.
         """
         import torch
 
         prepared = [self._prepared(video_id) for video_id in video_ids]
         sources = [self.features_of.get(video_id, video_id) for video_id in video_ids]
         seen = [self.pictures.read(source, draw) for source in sources] if self.pictures else []
-        rows = [self._row_of[video_id] for video_id in video_ids]
-        targets = np.array([self.targets[video_id] for video_id in video_ids], dtype=np.float64)
-        targets = self.scaled(targets) if show_target else np.full(len(video_ids), np.nan)
-        judges, switches = self._judge_scores, self._transitions
-        if switches is not None:
-            switches = switches[rows] if show_target else np.full((len(rows), 2), np.nan, np.float32)
-            if show_target and draw is not None and seen:
-                switches = self._shifted(switches, sources, seen)
         inputs = {modality: torch.stack([clip[modality] for clip in prepared]) for modality in self.inputs}
         if seen:
             inputs[FRAMES] = torch.stack([clip.pictures for clip in seen])
-        return Clips(
-            inputs=inputs,
-            video_ids=tuple(video_ids),
-            target=torch.tensor(targets, dtype=torch.float32),
-            difficulty=torch.from_numpy(self._difficulty[rows]),
-            action_type=torch.from_numpy(self._action_type[rows]),
-            sub_action=self._sub_actions(prepared, sources, seen),
-            judge_scores=None if judges is None else torch.from_numpy(judges[rows]),
-            transitions=None if switches is None else torch.from_numpy(switches),
-            masks=self._masks(sources, draw),
-        )
+        known = self._known(video_ids, show_target=show_target)
+        if known.transitions is not None and show_target and draw is not None and seen:
+            known = replace(known, transitions=self._shifted(known.transitions, sources, seen))
+        sub_action = self._sub_actions(prepared, sources, seen)
+        return replace(known, inputs=inputs, sub_action=sub_action, masks=self._masks(sources, draw))
+
+    def labels(self, video_ids: Sequence[str]) -> Clips:
+        """What is known of videos, without their inputs: target, difficulty, action type, judges' scores."""
+        return self._known(video_ids, show_target=True)
 
     def pairs(
         self,
@@ -257,6 +257,25 @@ class Data:
         query = self.clips([queries[i] for i in starts], show_target=show_target, draw=of_query)
         return Pairs(query, self.clips(exemplars, draw=of_exemplar), torch.from_numpy(query_of))
 
+    def _known(self, video_ids: Sequence[str], *, show_target: bool) -> Clips:
+        import torch
+
+        rows = [self._row_of[video_id] for video_id in video_ids]
+        targets = np.array([self.targets[video_id] for video_id in video_ids], dtype=np.float64)
+        targets = self.scaled(targets) if show_target else np.full(len(video_ids), np.nan)
+        judges, switches = self._judge_scores, self._transitions
+        if switches is not None:
+            switches = switches[rows] if show_target else np.full((len(rows), 2), np.nan, np.float32)
+        return Clips(
+            inputs={},
+            video_ids=tuple(video_ids),
+            target=torch.tensor(targets, dtype=torch.float32),
+            difficulty=torch.from_numpy(self._difficulty[rows]),
+            action_type=torch.from_numpy(self._action_type[rows]),
+            judge_scores=None if judges is None else torch.from_numpy(judges[rows]),
+            transitions=None if switches is None else torch.from_numpy(switches),
+        )
+
     def _sub_actions(
         self, prepared: Sequence[Mapping[str, Tensor]], sources: Sequence[str], seen: Sequence[Seen]
     ) -> Tensor | None:
@@ -268,14 +287,16 @@ class Data:
             return torch.from_numpy(np.stack(of_clips))
         return torch.stack([clip["sub_action"] for clip in prepared]) if self.inputs else None
 
-    def _shifted(self, known: np.ndarray, sources: Sequence[str], seen: Sequence[Seen]) -> np.ndarray:
+    def _shifted(self, known: Tensor, sources: Sequence[str], seen: Sequence[Seen]) -> Tensor:
         """Transitions (B, 2) on the frames that are shown, where a shift moved these on the grid of 96."""
+        import torch
+
         shifts = self.pictures.view.sampling == "linspace" and self.pictures.view.n_frames == transitions.GRID
-        moved = known.copy()
+        moved = known.clone()
         for row, (source, clip) in enumerate(zip(sources, seen, strict=True)):
-            if shifts and np.isfinite(known[row]).all():
+            if shifts and torch.isfinite(known[row]).all():
                 found = transitions.of_steps(self.samples.at[source, "steps"], clip.n_stored, shown=clip.positions)
-                moved[row] = known[row] if found is None else found
+                moved[row] = known[row] if found is None else torch.tensor(found, dtype=known.dtype)
         return moved
 
     def _masks(self, sources: Sequence[str], draw: tuple[int, ...] | None) -> dict[str, Tensor]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FRAMES = "frames"  # name of the modality
 MEMORY_MB = 2000
-OPTIONS = (*View.__dataclass_fields__, "view", "detector", "masks", "memory_mb")  # of a configuration
+OPTIONS = (*View.__dataclass_fields__, "view", "detector", "masks")  # of a configuration
 HALF = 127.5  # of a mask's grey levels: from there on it is the athlete (rounded, as FineParser's code does)
 
 Key = tuple[str, int, int]  # video, frame, filter
@@ -193,6 +193,7 @@ def open_pictures(
     boxes: Iterable[Path] = (),
     masks: Iterable[Path] = (),
     folders: Mapping[str, Path] = {},
+    memory_mb: int = MEMORY_MB,
 ) -> Iterator[dict[str, Pictures]]:
     """The modality "frames" with the `options` of a configuration, where there are frame stores.
 
@@ -203,7 +204,7 @@ def open_pictures(
             raise InputError(f"frames: unknown '{name}', {nearest(name, OPTIONS)}")
     options = dict(options)
     follows, labels = options.pop("view", "frame") == "athlete", options.pop("masks", False)
-    memory_mb, _ = options.pop("memory_mb", MEMORY_MB), options.pop("detector", None)
+    options.pop("detector", None)
     with contextlib.ExitStack() as stack:
         clips, athletes, truth = (
             [stack.enter_context(stores.read(path, kind=kind)) for path in of_kind]

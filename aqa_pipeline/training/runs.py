@@ -7,6 +7,7 @@ A run's folder holds `weights.safetensors` (arrays alone: the system's under `mo
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -18,10 +19,11 @@ import numpy as np
 from aqa_pipeline import plugins, stores
 from aqa_pipeline.batches import Clips, Facts, Pairs
 from aqa_pipeline.errors import InputError, nearest
-from aqa_pipeline.training import controls
+from aqa_pipeline.training import checkpoints, controls
 from aqa_pipeline.training.data import Data, Features, open_features, open_truth
-from aqa_pipeline.training.loop import History, Optimiser, fit
-from aqa_pipeline.training.pictures import Pictures, open_pictures
+from aqa_pipeline.training.loop import Engine, History, Optimiser, fit
+from aqa_pipeline.training.pictures import MEMORY_MB, Pictures, open_pictures
+from aqa_pipeline.training.ranks import ALONE, Ranks
 from aqa_pipeline.training.voting import columns, predict_draws
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 TARGETS = ("execution", "score")
 SELECTIONS = ("last", "validation", "test")
+OF_THE_LOOP = {kind: {f.name for f in fields(kind)} for kind in (Optimiser, Engine)}
+OF_A_RUN = ("steps", "batch", "devices", "checkpoint_every")  # of `Settings.training`, besides those of the loop
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,8 @@ class Settings:
         _expect_known("options", self.options, known)
         fixed = plugins.constant("systems", self.system, "target")  # some make sense for one target alone
         object.__setattr__(self, "target", fixed or self.target)
-        _expect_known("training", self.training, [*(f.name for f in fields(Optimiser)), "steps", "batch"])
-        _expect_known("clips", self.clips, ["n_frames", "sampling", "normalise", "memory_mb"])
+        _expect_known("training", self.training, [*set.union(*OF_THE_LOOP.values()), *OF_A_RUN])
+        _expect_known("clips", self.clips, ["n_frames", "sampling", "normalise", "scale_target", "memory_mb"])
 
     @property
     def is_network(self) -> bool:
@@ -96,6 +100,8 @@ def prepare(settings: Settings, samples: pd.DataFrame, inputs: Mapping[str, Feat
     if settings.target == "execution":
         targets = adapter.execution(samples["score"].to_numpy(), samples["difficulty"].to_numpy())
     options = dict(settings.clips) if settings.is_network else {"normalise": False, **settings.clips}
+    if plugins.constant("systems", settings.system, "raw_target"):
+        options["scale_target"] = False
     options["show_transitions"] = "transitions" in (plugins.constant("systems", settings.system, "needs") or ())
     return Data(samples, inputs, dict(zip(samples["video_id"], targets, strict=True)), **options)
 
@@ -108,8 +114,23 @@ def train(
     *,
     draws: pd.DataFrame | None = None,
     device: str = "auto",
+    workers: int = 0,
+    folder: Path | None = None,
+    together: Ranks = ALONE,
 ) -> Run:
-    """Train one system on the training part of one fold; a network needs the stored `draws` of that fold."""
+    """Train one system on the training part of one fold.
+
+    Parameters
+    ----------
+    settings, samples, folds, inputs
+        What the run is made from.
+    draws
+        The stored draws of the fold, which a network needs.
+    device, workers, together
+        Where it is computed: "auto", "cpu" or "cuda"; processes that read ahead; processes that train together.
+    folder
+        Where a network's state is written on the way, and found again after a kill; `save` to it takes it away.
+    """
     data = prepare(settings, samples, inputs)
     parts = parts_of(folds, settings.fold, inputs)
     swapped = controls.drawn(settings.control, samples, parts, seed=settings.seed)
@@ -125,17 +146,20 @@ def train(
         )
     draws = draws[draws["fold"] == settings.fold]
     model = _built(settings, facts)
-    training = dict(settings.training)
-    steps, _ = training.pop("steps", None), training.pop("batch", None)
-    batches = list(_steps(draws[draws["part"] == "train"]))
+    if hasattr(model, "learn_labels"):
+        model.learn_labels(data.labels(parts["train"]))
+    optimiser, engine = ({k: v for k, v in settings.training.items() if k in of} for of in OF_THE_LOOP.values())
     history = fit(
         model,
-        (_batch(data, *pairs, draw=(settings.seed, step)) for step, pairs in enumerate(batches)),
-        steps=steps or len(batches),
-        optimiser=Optimiser(**training),
+        _Steps(settings, data, draws[draws["part"] == "train"]),
+        optimiser=Optimiser(**optimiser),
+        engine=Engine(**engine),
         seed=settings.seed,
         device=device,
+        workers=workers,
         judge=_judge(settings, data, draws, device),
+        checkpoint=_checkpoint(settings, data, draws, folder),
+        together=together,
     )
     weights = {name: tensor.cpu().numpy() for name, tensor in model.state_dict().items()}
     return Run(settings, data, weights, swapped, history)
@@ -206,6 +230,7 @@ def open_inputs(
     roles: Mapping[str, str] = {},
     frames: Mapping[str, Any] = {},
     mask_folders: Mapping[str, Path] = {},
+    memory_mb: int = MEMORY_MB,
 ) -> Iterator[dict[str, Any]]:
     """All inputs of a run by modality, open for reading; torch is held to so many threads.
 
@@ -214,7 +239,8 @@ def open_inputs(
     import torch
 
     torch.set_num_threads(threads)
-    of_pictures = dict(options=frames, boxes=files.boxes, masks=files.masks, folders=mask_folders)
+    labels = dict(masks=files.masks, folders=mask_folders)
+    of_pictures = dict(options=frames, boxes=files.boxes, **labels, memory_mb=memory_mb)
     with (
         open_features(files.features, roles=roles) as inputs,
         open_truth(files.truth) as known,
@@ -244,6 +270,7 @@ def save(run: Run, folder: Path) -> None:
         pd.DataFrame(run.history or [], columns=None if run.history else ["step", "loss"]).to_csv(path, index=False)
     with stores.replacing(folder / "config.json") as path:  # last: where it stands, the run is whole
         path.write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
+    (folder / checkpoints.NAME).unlink(missing_ok=True)
 
 
 def load_settings(folder: Path) -> tuple[Settings, dict[str, Any]]:
@@ -326,10 +353,35 @@ def _judge(settings: Settings, data: Data, draws: pd.DataFrame, device: str) -> 
     return judge
 
 
-def _steps(draws: pd.DataFrame) -> Iterator[tuple[list[str], list[str] | None]]:
-    """Queries and exemplars of each training step, in order."""
-    for _, rows in draws.groupby("step", sort=True):
-        yield columns(rows)
+def _checkpoint(
+    settings: Settings, data: Data, draws: pd.DataFrame, folder: Path | None
+) -> checkpoints.Checkpoint | None:
+    """Where the run's state is kept; its fingerprint is of all that its weights come from."""
+    every = settings.training.get("checkpoint_every", 0)
+    if folder is None or not every:
+        return None
+    about = json.dumps([asdict(settings), data.facts.to_json()], sort_keys=True).encode()
+    scales = [np.ascontiguousarray(data.scales[name]).tobytes() for name in sorted(data.scales)]
+    fingerprint = hashlib.sha256(b"\n".join([about, draws.to_csv(index=False).encode(), *scales])).hexdigest()
+    return checkpoints.Checkpoint(folder / checkpoints.NAME, every, fingerprint)
+
+
+class _Steps:
+    """The draws of the training part, as the loop reads them."""
+
+    def __init__(self, settings: Settings, data: Data, draws: pd.DataFrame) -> None:
+        self._data, self._seed = data, settings.seed
+        self._columns = [columns(rows) for _, rows in draws.groupby("step", sort=True)]
+        self.sizes = [len(queries) for queries, _ in self._columns]
+        wanted = settings.training.get("steps", len(self.sizes))
+        if wanted != len(self.sizes):
+            raise InputError(f"training.steps: found {wanted}, but draws of {len(self.sizes)}; draw the pairs again")
+
+    def read(self, step: int, rows: slice) -> Clips | Pairs:
+        """Some pairs of a step; what is drawn for it at random comes from seed and step."""
+        queries, exemplars = self._columns[step]
+        draw = (self._seed, step)
+        return _batch(self._data, queries[rows], exemplars and exemplars[rows], draw=draw)
 
 
 def _batch(

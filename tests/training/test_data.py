@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from aqa_pipeline import stores
 from aqa_pipeline.batches import NO_LABEL
@@ -79,6 +80,40 @@ def test_targets_are_scaled_and_come_back(samples, inputs):
     plain = data(samples, inputs, normalise=False)
     assert plain.clips(["c"]).target.tolist() == [90]
     assert plain.clips(["a"]).inputs["pose"][0, :, 0].tolist() == pytest.approx([0, 4 / 3, 8 / 3, 4])
+
+
+def test_the_target_alone_can_stay_in_its_own_units(samples, inputs):
+    made = data(samples, inputs, scale_target=False)
+    assert made.clips(TRAINING).target.tolist() == [20, 60, 7]
+    assert made.facts.target_range == (7, 60)
+    assert made.unscaled(np.array([60.0])).tolist() == [60]
+    scaled = data(samples, inputs).clips(["c"]).inputs["pose"]
+    assert torch.equal(made.clips(["c"]).inputs["pose"], scaled)
+
+
+def test_labels_are_those_of_a_batch_without_its_inputs(samples, inputs):
+    made = data(samples, inputs)
+    labels, clips = made.labels(["b", "c"]), made.clips(["b", "c"], draw=(3, 1))
+    assert (dict(labels.inputs), labels.sub_action, len(labels)) == ({}, None, 2)
+    for name in ("target", "difficulty", "action_type", "judge_scores"):
+        assert torch.equal(getattr(labels, name).nan_to_num(-9), getattr(clips, name).nan_to_num(-9))
+
+
+def test_a_forked_process_reads_files_of_its_own(samples, inputs):
+    made = data(samples, inputs, memory_mb=0)
+    here = made.clips(["a", "c"])
+
+    class Again:
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, number):
+            return made.clips(["a", "c"])
+
+    there = list(DataLoader(Again(), batch_size=None, num_workers=2, multiprocessing_context="fork"))
+    assert len(there) == 4
+    assert all(torch.equal(clips.inputs["pose"], here.inputs["pose"]) for clips in there)
+    assert torch.equal(made.clips(["a", "c"]).inputs["image"], here.inputs["image"])
 
 
 def test_a_batch_carries_what_is_known(samples, inputs):

@@ -48,6 +48,12 @@ def test_exemplars_are_of_the_training_part_and_drawn_once_a_test_query(exemplar
         assert set(test.groupby("query").size()) == {3}
 
 
+def test_without_steps_the_test_part_alone_is_drawn():
+    table = draw(steps=0)
+    assert set(table["part"]) == {"test"}
+    pd.testing.assert_frame_equal(table, draw().query("part == 'test'").reset_index(drop=True))
+
+
 def test_every_training_video_is_a_query_once_an_epoch():
     queries = draw(steps=11, batch=1)
     first = queries[(queries["fold"] == 0) & (queries["part"] == "train")]["query"]

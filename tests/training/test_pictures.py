@@ -58,10 +58,10 @@ def seen(folder):
 
     with contextlib.ExitStack() as stack:
 
-        def opened(*, with_masks=False, folders={}, **options):
+        def opened(*, with_masks=False, folders={}, memory_mb=10, **options):
             found = open_pictures(
                 sorted(folder.glob("frames/*")), options={**SMALL, **options}, boxes=sorted(folder.glob("boxes/*")),
-                masks=sorted(folder.glob("truth/*")) if with_masks else (), folders=folders,
+                masks=sorted(folder.glob("truth/*")) if with_masks else (), folders=folders, memory_mb=memory_mb,
             )  # fmt: skip
             return stack.enter_context(found)["frames"]
 

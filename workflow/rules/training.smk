@@ -51,26 +51,30 @@ rule train:
         system=NETWORKS,
     conda:
         "../../envs/train.yaml"
-    threads: 1
+    threads: lambda wildcards: training_of(wildcards).devices * (1 + training_of(wildcards).workers)
     resources:
-        mem_mb=lambda wildcards: 3000 + 3 * kept_mb(wildcards) // 2,
+        mem_mb=training_mb,
         runtime=240,
-        gpu=GPU,
+        gpu=lambda wildcards: GPU * training_of(wildcards).devices,
+        workers=lambda wildcards: training_of(wildcards).workers,  # no parameter: another number re-runs nothing
+        kept_mb=kept_mb,
     params:
         out=lambda wildcards: f"results/runs/{row_of(wildcards)}/{wildcards.dataset}.{wildcards.protocol}",
         run=run_options,
         options=lambda wildcards: as_json(variant_of(wildcards).options),
-        training=lambda wildcards: as_json(variant_of(wildcards).training.model_dump()),
+        python=launcher,
+        training=lambda wildcards: as_json(training_of(wildcards).model_dump(exclude={"workers"})),
         clips=lambda wildcards: as_json(variant_of(wildcards).clips.model_dump()),
         roles=lambda wildcards: as_json(variant_of(wildcards).roles),
         frames=frame_options,
         pictures=pictures_given,
         version=stage_version("train"),
     shell:
-        "python -m aqa_pipeline.stages.train {input.samples} {input.folds} {params.out} {input.features} {params.run}"
-        " --fold {wildcards.fold} --seed {wildcards.seed} --draws {input.draws} --options {params.options:q}"
-        " --training {params.training:q} --clips {params.clips:q} --roles {params.roles:q}"
-        " --frames-options {params.frames:q} {params.pictures} --threads {threads} > {log} 2>&1"
+        "{params.python} -m aqa_pipeline.stages.train {input.samples} {input.folds} {params.out} {input.features}"
+        " {params.run} --fold {wildcards.fold} --seed {wildcards.seed} --draws {input.draws}"
+        " --options {params.options:q} --training {params.training:q} --clips {params.clips:q}"
+        " --roles {params.roles:q} --frames-options {params.frames:q} {params.pictures}"
+        " --workers {resources.workers} --memory-mb {resources.kept_mb} > {log} 2>&1"
 
 
 # The number of folds differs from protocol to protocol, so what serves all folds has rules for each.
@@ -135,7 +139,8 @@ for dataset, protocol in evaluated():
             "../../envs/train.yaml"
         threads: 1
         resources:
-            mem_mb=lambda wildcards: 3000 + 3 * kept_mb(wildcards) // 2,
+            mem_mb=lambda wildcards: 3000 + kept_mb(wildcards),
+            kept_mb=kept_mb,
             runtime=60,
             gpu=lambda wildcards: GPU * ("draws" in needs(wildcards.system)),
         params:
@@ -146,4 +151,5 @@ for dataset, protocol in evaluated():
             version=stage_version("predict"),
         shell:
             "python -m aqa_pipeline.stages.predict {input.samples} {input.folds} {input.features}"
-            " {params.runs} {params.draws} {params.truth} {params.pictures} --threads {threads} > {log} 2>&1"
+            " {params.runs} {params.draws} {params.truth} {params.pictures} --memory-mb {resources.kept_mb}"
+            " --threads {threads} > {log} 2>&1"

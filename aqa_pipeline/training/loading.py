@@ -1,0 +1,84 @@
+"""The pairs of each step, cut into the pieces that one process computes one after the other, and read ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from aqa_pipeline.batches import Clips, Pairs
+from aqa_pipeline.errors import InputError
+from aqa_pipeline.training.ranks import ALONE, Ranks
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Batches(Protocol):
+    """The steps of a training run."""
+
+    sizes: Sequence[int]  # pairs, or clips without exemplars, of each step
+
+    def read(self, step: int, rows: slice) -> Clips | Pairs:
+        """Some pairs of a step."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some pairs of a step."""
+
+    step: int
+    rows: slice
+    share: float  # of the step's pairs
+
+
+def pieces(sizes: Sequence[int], *, accumulate: int = 1, together: Ranks = ALONE) -> list[list[Piece]]:
+    """What this process computes of each step: its part, in `accumulate` pieces of nearly equal size.
+
+    There are fewer pieces where there are not as many pairs.
+    """
+    n = accumulate * together.count
+    own = range(together.rank * accumulate, (together.rank + 1) * accumulate)
+    planned = []
+    for step, size in enumerate(sizes):
+        rows = [slice(size * i // n, size * (i + 1) // n) for i in own]
+        planned.append([Piece(step, r, (r.stop - r.start) / size) for r in rows if r.stop > r.start])
+    return planned
+
+
+def read(batches: Batches, planned: Sequence[Piece], *, workers: int, device: torch.device) -> Iterator[Clips | Pairs]:
+    """The pieces in their order, on the device; `workers` processes read ahead, 0: this one reads when asked."""
+    if workers == 0:
+        yield from (batches.read(piece.step, piece.rows).to(device) for piece in planned)
+        return
+    import torch
+    from torch.utils.data import DataLoader
+
+    loader = DataLoader(
+        _Pieces(batches, planned),
+        batch_size=None,
+        num_workers=workers,
+        pin_memory=device.type == "cuda",
+        generator=torch.Generator(),  # its own, or it would draw from the one that dropout draws from
+    )
+    for piece in loader:
+        if isinstance(piece, InputError):
+            raise piece
+        yield piece.to(device)
+
+
+class _Pieces:
+    """As torch's loader reads them; a mistake travels as it is, where the loader would wrap it in its traceback."""
+
+    def __init__(self, batches: Batches, planned: Sequence[Piece]) -> None:
+        self._batches, self._planned = batches, planned
+
+    def __len__(self) -> int:
+        return len(self._planned)
+
+    def __getitem__(self, number: int) -> Clips | Pairs | InputError:
+        piece = self._planned[number]
+        try:
+            return self._batches.read(piece.step, piece.rows)
+        except InputError as error:
+            return error

@@ -1,0 +1,102 @@
+"""What a run hands to the loop and to its system."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from aqa_pipeline import plugins, stores
+from aqa_pipeline.errors import InputError
+from aqa_pipeline.protocols import k_fold
+from aqa_pipeline.systems import pose_guided
+from aqa_pipeline.training import runs
+from aqa_pipeline.training.pairs import draw_pairs
+
+N, T, D = 14, 9, 3
+MARKS = np.random.default_rng(0).uniform(10, 28, N)
+
+
+@pytest.fixture
+def samples():
+    ids = [f"v{i:02d}" for i in range(N)]
+    table = pd.DataFrame(dict(video_id=ids, score=3 * MARKS, difficulty=3.0, action_type="107b"))
+    return table.assign(steps=None, judge_scores=None, group=None)
+
+
+@pytest.fixture
+def trained(samples, tmp_path):
+    """Trains pose_guided on one fold; its run and the ids of the training part."""
+    path = tmp_path / "motion" / "0000.h5"
+    with stores.write(path, kind="features", version=1, made_by={}) as store:
+        for video_id, mark in zip(samples["video_id"], MARKS, strict=True):
+            store.put(video_id, {"features": np.full((T, D), mark, np.float32), "first_frame": np.arange(T)})
+    folds = k_fold.folds(samples, n_folds=2, seed=0, validation=0.4)
+
+    def train(*, drawn=None, workers=0, folder=None, **options):
+        training = {"steps": 6, "batch": 4} | options.pop("training", {})
+        settings = runs.Settings(
+            system="pose_guided", adapter="simdive", fold=1, seed=0, training=training, **options,
+            options=dict(dim=8, heads=2, layers=1), clips=dict(n_frames=6) | options.pop("clips", {}),
+        )  # fmt: skip
+        draws = draw_pairs(samples, folds, steps=drawn or training["steps"], batch=4)
+        with runs.open_inputs(runs.Files(features=[path]), threads=1) as inputs:
+            parts = runs.parts_of(folds, 1, inputs)
+            run = runs.train(
+                settings, samples, folds, inputs, draws=draws, device="cpu", workers=workers, folder=folder
+            )
+            run.predicted = run.predict(parts["test"], draws[draws["fold"] == 1], "cpu")
+            return run, parts["train"]
+
+    return train
+
+
+def test_a_system_learns_labels_once_before_it_is_trained(trained, monkeypatch):
+    seen = []
+    monkeypatch.setattr(pose_guided.PoseGuided, "learn_labels", lambda _, labels: seen.append(labels), raising=False)
+    run, training = trained()
+    (labels,) = seen
+    assert labels.video_ids == tuple(training)
+    assert labels.inputs == {}
+    assert labels.target.mean().item() == pytest.approx(0, abs=1e-6)
+    assert len(run.history) == 1
+
+
+def test_a_system_can_ask_for_the_target_in_its_own_units(trained, monkeypatch):
+    constant = plugins.constant
+    monkeypatch.setattr(plugins, "constant", lambda *names: names[2] == "raw_target" or constant(*names))
+    run, training = trained()
+    marks = MARKS[[int(video_id[1:]) for video_id in training]]
+    assert run.data.facts.target_range == pytest.approx((marks.min(), marks.max()))
+    assert run.data.scales["input.motion"][0] == pytest.approx([marks.mean()] * D, rel=1e-5)
+
+
+def test_without_steps_the_weights_are_as_built_and_predict(trained):
+    run, _ = trained(training=dict(steps=0))
+    built = runs._built(run.settings, run.data.facts).state_dict()
+    assert all(torch.equal(torch.from_numpy(run.weights[name]), weights) for name, weights in built.items())
+    assert run.history == []
+    assert np.isfinite(run.predicted["predicted"]).all()
+
+
+def test_draws_are_those_of_the_settings(trained):
+    with pytest.raises(InputError, match=r"training\.steps: found 6, but draws of 9; draw the pairs again"):
+        trained(drawn=9)
+
+
+def test_processes_that_read_ahead_change_nothing(trained):
+    one, two = trained()[0], trained(workers=2)[0]
+    assert one.history == two.history
+    assert all(np.array_equal(one.weights[name], two.weights[name]) for name in one.weights)
+
+
+@pytest.mark.parametrize("every", [1, 2, 3])
+def test_the_validation_part_keeps_the_weights_it_liked_best(trained, every, tmp_path):
+    run, _ = trained(selection="validation", training=dict(judge_every=every, checkpoint_every=2), folder=tmp_path)
+    judged = [(row["step"], row["selection"]) for row in run.history if row["selection"] is not None]
+    assert [step for step, _ in judged] == list(range(every, 7, every))
+    best = max(judged, key=lambda of: of[1])[0]  # the first of equals
+    assert (tmp_path / "resume.safetensors").exists()
+    runs.save(run, tmp_path)
+    assert not (tmp_path / "resume.safetensors").exists()
+    last = trained(training=dict(steps=6))[0].weights
+    assert (best == 6) == all(np.array_equal(run.weights[name], last[name]) for name in last)
