@@ -158,7 +158,7 @@ class Frames(Strict):
     view: Literal["frame", "athlete"] = Field("frame", description="athlete: a square that follows the detector's box")
     detector: str | None = Field(None, description="block of `detection` whose boxes are followed")
     masks: bool = Field(False, description="whether masks of the athlete are labels of the training part")
-    memory_mb: int = Field(2000, ge=0, description="resized frames kept in memory; others are decoded each time")
+    memory_mb: int = Field(2000, ge=0, description="resized frames kept, in each process; others are decoded each time")
 
 
 class Variant(OptionsBlock):
@@ -291,6 +291,7 @@ class Config(Strict):
             _expect_free(name, "features")
             _expect_optional(block.detector, self.detection, f"features.{name}.detector")
             _expect_optional(block.estimator, self.pose, f"features.{name}.estimator")
+            self._check_boxes(f"features.{name}", block.use or name, block)
         for system, variants in self.systems.items():
             for name, variant in variants.items():
                 where = f"systems.{system}.{name}"
@@ -329,6 +330,11 @@ class Config(Strict):
         if chain[-1] in self.pose and self.smooths(chain[-1]):
             circle = " of ".join([*chain, self.pose[chain[-1]].of or "nothing"])
             raise InputError(f"{where}: {circle}, expected an estimator at the end")
+
+    def _check_boxes(self, where: str, extractor: str, block: FeatureSet) -> None:
+        source, boxes = (plugins.constant("features", extractor, name) for name in ("source", "boxes"))
+        if source == "frames" and boxes != "optional" and block.detector is None:
+            raise InputError(f"{where}.detector: found none, which {extractor} needs")
 
     def _check_inputs(self, where: str, system: str, variant: Variant) -> None:
         """Feature sets and roles of a variant, and the pictures beside them."""

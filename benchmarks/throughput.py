@@ -144,7 +144,7 @@ def benchmark_training(
 
         def train(epochs: int, exemplars: str = exemplars, options: dict = options) -> None:
             draws = draw_pairs(samples, parts, exemplars=exemplars, steps=20 * epochs, batch=16)
-            with runs.open_inputs([folder / "motion" / "0000.h5"], [], threads=1) as inputs:
+            with runs.open_inputs(runs.Files(features=[folder / "motion" / "0000.h5"]), threads=1) as inputs:
                 runs.train(
                     runs.Settings(**settings, options=options), samples, parts, inputs, draws=draws, device="cpu"
                 )

@@ -135,7 +135,7 @@ def test_a_row_reads_one_feature_set_or_several_by_role_and_pictures():
 
 def test_the_options_of_pictures_are_those_that_are_read():
     shown = check(changed(**row(frames={}))).variant("tsa.mine").frames.model_dump()
-    assert set(shown) == set(pictures.OPTIONS)
+    assert set(shown) == {*pictures.OPTIONS, "memory_mb"}
     defaults = View(**{name: shown[name] for name in View.__dataclass_fields__})
     assert defaults == View()
     assert shown["memory_mb"] == pictures.MEMORY_MB

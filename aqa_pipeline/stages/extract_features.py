@@ -10,19 +10,24 @@ from aqa_pipeline import plugins, stores
 from aqa_pipeline.errors import InputError, nearest
 from aqa_pipeline.stages import Options, command_line, each_video, made_by
 
-VERSION = 1
+VERSION = 2
 
 
 def extract_features(
     inputs: list[Path], *, out: Path, extractor: str, options: Options = {}, device: str = "auto"
 ) -> None:
-    """Extract features from INPUTS (a keypoint store; or a frame store and a box store) and write them to OUT."""
+    """Extract features from INPUTS (a keypoint store; or a frame store and a box store) and write them to OUT.
+
+    Of some extractors of frames, these alone are enough.
+    """
     source = plugins.constant("features", extractor, "source")
-    if len(inputs) != {"keypoints": 1, "frames": 2}.get(source):
+    kinds = ["keypoints"] if source == "keypoints" else ["frames", "boxes"]
+    least = 1 if plugins.constant("features", extractor, "boxes") == "optional" else len(kinds)
+    if source == "files" or not least <= len(inputs) <= len(kinds):
         raise InputError(f"{extractor}: found {len(inputs)} stores, expected those of its source ({source})")
     takes_device = "device" in plugins.options("features", extractor, "build")
     extract = plugins.load("features", extractor).build(**({"device": device} if takes_device else {}), **options)
-    kinds = ("keypoints",) if source == "keypoints" else ("frames", "boxes")
+    kinds = kinds[: len(inputs)]
     with contextlib.ExitStack() as stack:
         opened = [stack.enter_context(stores.read(path, kind=kind)) for path, kind in zip(inputs, kinds, strict=True)]
         facts = made_by(
@@ -50,19 +55,25 @@ def _from_keypoints(extract: Callable, keypoints: stores.Reader) -> Callable[[st
     return make
 
 
-def _from_frames(extract: Callable, clips: stores.Reader, boxes: stores.Reader) -> Callable[[str], tuple[dict, dict]]:
+def _from_frames(
+    extract: Callable, clips: stores.Reader, boxes: stores.Reader | None = None
+) -> Callable[[str], tuple[dict, dict]]:
     from aqa_pipeline.frames import StoredFrames
 
     def make(video_id: str) -> tuple[dict, dict]:
-        return _arrays(extract(StoredFrames(clips, video_id), boxes.array(video_id, "boxes"))), clips.facts(video_id)
+        frames = StoredFrames(clips, video_id)
+        features = extract(frames, boxes.array(video_id, "boxes")) if boxes else extract(frames)
+        begin = extract.first_frames(len(frames)) if hasattr(extract, "first_frames") else None
+        return _arrays(features, begin), clips.facts(video_id)
 
     return make
 
 
-def _arrays(features) -> dict:
+def _arrays(features, first_frame=None) -> dict:
+    """`first_frame`: where each row begins; a row a frame without it."""
     import numpy as np
 
-    return {"features": features, "first_frame": np.arange(len(features))}
+    return {"features": features, "first_frame": np.arange(len(features)) if first_frame is None else first_frame}
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ def predict(
     truth: list[Path] = [],
     frames: list[Path] = [],
     boxes: list[Path] = [],
+    memory_mb: int = 2000,
     device: str = "auto",
     threads: int = 1,
 ) -> None:
@@ -30,6 +31,7 @@ def predict(
 
     One process serves all folds of a row: starting it costs more than predicting. What fills which role, and how
     FRAMES are shown, is what the first run was trained with; masks are labels, and no prediction reads them.
+    Resized frames stay in memory up to MEMORY_MB.
     """
     import pandas as pd
 
@@ -38,7 +40,8 @@ def predict(
     known, parts = pd.read_parquet(samples), pd.read_parquet(folds)
     files = runs.Files(features=features or [], truth=truth, frames=frames, boxes=boxes)
     settings, _ = runs.load_settings(run[0])
-    with runs.open_inputs(files, threads=threads, roles=settings.roles, frames=settings.frames) as inputs:
+    read = dict(roles=settings.roles, frames=settings.frames, memory_mb=memory_mb)
+    with runs.open_inputs(files, threads=threads, **read) as inputs:
         for folder in run:
             trained = runs.load(folder, known, inputs)
             fold = trained.settings.fold

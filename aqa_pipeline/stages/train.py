@@ -39,6 +39,7 @@ def train(
     target: str = "execution",
     selection: str = "last",
     control: str = "none",
+    memory_mb: int = 2000,
     device: str = "auto",
     threads: int = 1,
     workers: int = 0,
@@ -48,8 +49,10 @@ def train(
     A system that is trained in steps reads its DRAWS; TRUTH stores are for the ceiling alone. ROLES says which feature
     set fills which role. FRAMES, with the BOXES of the athlete where FRAMES_OPTIONS say that the view follows him, are
     for systems trained end to end; MASKS, truth stores, or the folders of masks that the samples name, are labels of
-    the training part. One thread makes a run the same bit by bit. WORKERS are processes that read batches ahead. A run
-    that was killed goes on from the state that it left in its folder.
+    the training part. Resized frames stay in memory up to MEMORY_MB.
+
+    One thread makes a run the same bit by bit. WORKERS are processes that read batches ahead. A run that was killed
+    goes on from the state that it left in its folder.
     """
     import pandas as pd
 
@@ -58,7 +61,7 @@ def train(
     table, parts = pd.read_parquet(samples), pd.read_parquet(folds)
     files = runs.Files(features=features or [], truth=truth, frames=frames, boxes=boxes, masks=masks)
     folders = _mask_folders(table) if frames_options.get("masks") else {}
-    read = dict(roles=roles, frames=frames_options, mask_folders=folders)
+    read = dict(roles=roles, frames=frames_options, mask_folders=folders, memory_mb=memory_mb)
     with (
         runs.open_inputs(files, threads=threads, **read) as inputs,
         ranks.joined(training.get("devices", 1), device=device) as together,

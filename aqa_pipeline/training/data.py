@@ -229,14 +229,9 @@ class Data:
             inputs[FRAMES] = torch.stack([clip.pictures for clip in seen])
         known = self._known(video_ids, show_target=show_target)
         if known.transitions is not None and show_target and draw is not None and seen:
-            moved = self._shifted(known.transitions.numpy(), sources, seen)
-            known = replace(known, transitions=torch.from_numpy(moved))
-        return replace(
-            known,
-            inputs=inputs,
-            sub_action=self._sub_actions(prepared, sources, seen),
-            masks=self._masks(sources, draw),
-        )
+            known = replace(known, transitions=self._shifted(known.transitions, sources, seen))
+        sub_action = self._sub_actions(prepared, sources, seen)
+        return replace(known, inputs=inputs, sub_action=sub_action, masks=self._masks(sources, draw))
 
     def labels(self, video_ids: Sequence[str]) -> Clips:
         """What is known of videos, without their inputs: target, difficulty, action type, judges' scores."""
@@ -292,14 +287,16 @@ class Data:
             return torch.from_numpy(np.stack(of_clips))
         return torch.stack([clip["sub_action"] for clip in prepared]) if self.inputs else None
 
-    def _shifted(self, known: np.ndarray, sources: Sequence[str], seen: Sequence[Seen]) -> np.ndarray:
+    def _shifted(self, known: Tensor, sources: Sequence[str], seen: Sequence[Seen]) -> Tensor:
         """Transitions (B, 2) on the frames that are shown, where a shift moved these on the grid of 96."""
+        import torch
+
         shifts = self.pictures.view.sampling == "linspace" and self.pictures.view.n_frames == transitions.GRID
-        moved = known.copy()
+        moved = known.clone()
         for row, (source, clip) in enumerate(zip(sources, seen, strict=True)):
-            if shifts and np.isfinite(known[row]).all():
+            if shifts and torch.isfinite(known[row]).all():
                 found = transitions.of_steps(self.samples.at[source, "steps"], clip.n_stored, shown=clip.positions)
-                moved[row] = known[row] if found is None else found
+                moved[row] = known[row] if found is None else torch.tensor(found, dtype=known.dtype)
         return moved
 
     def _masks(self, sources: Sequence[str], draw: tuple[int, ...] | None) -> dict[str, Tensor]:

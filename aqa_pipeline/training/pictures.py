@@ -16,14 +16,14 @@ import numpy as np
 
 from aqa_pipeline import frames, stores
 from aqa_pipeline.errors import InputError, nearest
-from aqa_pipeline.layers.views import BILINEAR, Placement, View, followed
+from aqa_pipeline.layers.views import BILINEAR, Placement, View, bilinear, followed
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 FRAMES = "frames"  # name of the modality
 MEMORY_MB = 2000
-OPTIONS = (*View.__dataclass_fields__, "view", "detector", "masks", "memory_mb")  # of a configuration
+OPTIONS = (*View.__dataclass_fields__, "view", "detector", "masks")  # of a configuration
 HALF = 127.5  # of a mask's grey levels: from there on it is the athlete (rounded, as FineParser's code does)
 
 Key = tuple[str, int, int]  # video, frame, filter
@@ -146,7 +146,9 @@ class Pictures:
             self._numbers[video_id] = self._clips[video_id].array(video_id, "frame_number")
         return self._numbers[video_id]
 
-    def _resized(self, video_id: str, keys: list[Key], make: Callable[[str, list[Key]], Iterable]) -> list[np.ndarray]:
+    def _resized(
+        self, video_id: str, keys: list[Key], make: Callable[[str, list[Key]], Sequence[np.ndarray | None]]
+    ) -> list[np.ndarray | None]:
         """Resized frames by key, from memory as far as they are there."""
         found = {key: self._kept[key] for key in keys if key in self._kept}
         missing = sorted(set(keys) - set(found))
@@ -155,28 +157,32 @@ class Pictures:
             size = 0 if picture is None else picture.nbytes
             if size <= self._left:
                 self._left -= size
-                self._kept[key] = picture
+                self._kept[key] = picture if picture is None else picture.copy()  # not a part of all that were made
         return [found[key] for key in keys]
 
-    def _decoded(self, video_id: str, keys: list[Key]) -> Iterator[np.ndarray]:
-        clip, regions = frames.StoredFrames(self._clips[video_id], video_id), self._regions(video_id)
-        indices = [index for _, index, _ in keys]
-        for (_, index, chosen), picture in zip(keys, clip.take(indices), strict=True):
-            yield self.view.resized(picture, filter=chosen, region=None if regions is None else regions[index])
+    def _decoded(self, video_id: str, keys: list[Key]) -> np.ndarray:
+        """(N, h, w, 3)."""
+        clip, indices = frames.StoredFrames(self._clips[video_id], video_id), [index for _, index, _ in keys]
+        filters = [chosen for _, _, chosen in keys] if self.view.interpolation == "random" else ()
+        return self.view.resized(list(clip.take(indices)), filters=filters, regions=self._regions(video_id, indices))
 
-    def _masked(self, video_id: str, keys: list[Key]) -> Iterator[np.ndarray | None]:
+    def _masked(self, video_id: str, keys: list[Key]) -> Sequence[np.ndarray | None]:
+        """(N, h, w) bool, or as many times None."""
         indices = [index for _, index, _ in keys]
         masks = self._masks.read(video_id, indices, self._frame_numbers(video_id)[indices].tolist())
         if masks is None:
-            yield from [None] * len(keys)
-            return
-        facts, regions = self._clips[video_id].facts(video_id), self._regions(video_id)
-        for index, mask in zip(indices, masks, strict=True):
-            larger = np.array(mask.shape[::-1] * 2) / ((facts["width"], facts["height"]) * 2)  # than the stored frame
-            yield self.view.resized(mask, region=None if regions is None else regions[index] * larger) > HALF
+            return [None] * len(keys)
+        facts = self._clips[video_id].facts(video_id)
+        size = (facts["height"], facts["width"])
+        if masks[0].shape != size:  # the stored frames may have been reduced
+            masks = bilinear(np.stack(masks), *size)
+        return self.view.resized(masks, regions=self._regions(video_id, indices)) > HALF
 
-    def _regions(self, video_id: str) -> np.ndarray | None:
-        return None if self._boxes is None else followed(self._boxes[video_id].array(video_id, "boxes"))
+    def _regions(self, video_id: str, indices: list[int]) -> np.ndarray | None:
+        """The squares `(N, 4)` that follow the athlete, where he is shown."""
+        if self._boxes is None:
+            return None
+        return followed(self._boxes[video_id].array(video_id, "boxes"))[indices]
 
 
 @contextlib.contextmanager
@@ -187,6 +193,7 @@ def open_pictures(
     boxes: Iterable[Path] = (),
     masks: Iterable[Path] = (),
     folders: Mapping[str, Path] = {},
+    memory_mb: int = MEMORY_MB,
 ) -> Iterator[dict[str, Pictures]]:
     """The modality "frames" with the `options` of a configuration, where there are frame stores.
 
@@ -197,7 +204,7 @@ def open_pictures(
             raise InputError(f"frames: unknown '{name}', {nearest(name, OPTIONS)}")
     options = dict(options)
     follows, labels = options.pop("view", "frame") == "athlete", options.pop("masks", False)
-    memory_mb, _ = options.pop("memory_mb", MEMORY_MB), options.pop("detector", None)
+    options.pop("detector", None)
     with contextlib.ExitStack() as stack:
         clips, athletes, truth = (
             [stack.enter_context(stores.read(path, kind=kind)) for path in of_kind]

@@ -22,7 +22,7 @@ from aqa_pipeline.errors import InputError, nearest
 from aqa_pipeline.training import checkpoints, controls
 from aqa_pipeline.training.data import Data, Features, open_features, open_truth
 from aqa_pipeline.training.loop import Engine, History, Optimiser, fit
-from aqa_pipeline.training.pictures import Pictures, open_pictures
+from aqa_pipeline.training.pictures import MEMORY_MB, Pictures, open_pictures
 from aqa_pipeline.training.ranks import ALONE, Ranks
 from aqa_pipeline.training.voting import columns, predict_draws
 
@@ -230,6 +230,7 @@ def open_inputs(
     roles: Mapping[str, str] = {},
     frames: Mapping[str, Any] = {},
     mask_folders: Mapping[str, Path] = {},
+    memory_mb: int = MEMORY_MB,
 ) -> Iterator[dict[str, Any]]:
     """All inputs of a run by modality, open for reading; torch is held to so many threads.
 
@@ -238,7 +239,8 @@ def open_inputs(
     import torch
 
     torch.set_num_threads(threads)
-    of_pictures = dict(options=frames, boxes=files.boxes, masks=files.masks, folders=mask_folders)
+    labels = dict(masks=files.masks, folders=mask_folders)
+    of_pictures = dict(options=frames, boxes=files.boxes, **labels, memory_mb=memory_mb)
     with (
         open_features(files.features, roles=roles) as inputs,
         open_truth(files.truth) as known,

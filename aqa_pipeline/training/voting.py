@@ -26,13 +26,16 @@ def predict_draws(
     """Predicted target of every query in `draws`, by name: video_id, predicted, n_exemplars.
 
     A model that finds the transitions between steps adds transition_1 and transition_2. Clips that are encoded beyond
-    `memory_mb` are forgotten, the longest unused first, and encoded again when they are needed again.
+    `memory_mb` are forgotten, the longest unused first, and encoded again when they are needed again. It is a copy of
+    the model that predicts, with batch normalisation folded into convolutions where it can be.
     """
     import pandas as pd
     import torch
 
+    from aqa_pipeline.layers import convolutions, inference
+
     where = choose_device(device)
-    model.to(where).eval()
+    model = inference.channels_last(convolutions.folded(model).to(where))
     encodings = Encodings(model, data, where, memory_mb=memory_mb)
     with torch.no_grad():
         tables = [

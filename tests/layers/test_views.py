@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from aqa_pipeline.errors import InputError
-from aqa_pipeline.layers.views import LANCZOS, Placement, View, followed
+from aqa_pipeline.layers.views import LANCZOS, NEAREST, Placement, View, followed
 
 CORE = View(n_frames=103, sampling="last", resize=(455, 256), crop=224)
 
@@ -17,13 +17,28 @@ def frame() -> np.ndarray:
 
 
 def test_the_pair_is_swapped_as_in_the_released_pipelines(frame):
-    resized = View().resized(frame)
-    assert resized.shape == (200, 112, 3)  # 112 wide
-    assert (resized == np.asarray(Image.fromarray(frame).resize((112, 200), Image.Resampling.BILINEAR))).all()
-    assert View(swap_resize=False).resized(frame).shape == (112, 200, 3)
-    assert CORE.resized(frame).shape == (455, 256, 3)
-    lanczos = np.asarray(Image.fromarray(frame).resize((112, 200), Image.Resampling.LANCZOS))
-    assert (View().resized(frame, filter=LANCZOS) == lanczos).all()
+    resized = View().resized([frame, frame[::-1]])
+    assert resized.shape == (2, 200, 112, 3)  # 112 wide
+    assert largest_difference(resized[0], by_pillow(frame, Image.Resampling.BILINEAR)) <= 1
+    assert largest_difference(resized[1], by_pillow(frame[::-1], Image.Resampling.BILINEAR)) <= 1
+    assert View(swap_resize=False).resized([frame]).shape == (1, 112, 200, 3)
+    assert CORE.resized([frame]).shape == (1, 455, 256, 3)
+    mask = View().resized([frame[..., 1]])[0]
+    assert largest_difference(mask, by_pillow(frame[..., 1], Image.Resampling.BILINEAR)) <= 1
+
+
+def test_other_filters_are_pillow_s_own(frame):
+    nearest, lanczos = View().resized([frame, frame], filters=[NEAREST, LANCZOS])
+    assert (nearest == by_pillow(frame, Image.Resampling.NEAREST)).all()
+    assert (lanczos == by_pillow(frame, Image.Resampling.LANCZOS)).all()
+
+
+def by_pillow(picture, resample) -> np.ndarray:
+    return np.asarray(Image.fromarray(np.ascontiguousarray(picture)).resize((112, 200), resample))
+
+
+def largest_difference(one, other) -> int:
+    return np.abs(one.astype(int) - other.astype(int)).max()
 
 
 def test_a_test_shows_the_middle():
@@ -82,8 +97,8 @@ def test_which_frames_are_shown(options, n, shift, expected):
 
 def test_pictures_that_are_not_resized_and_regions_beyond_the_picture(frame):
     as_it_is = View(resize=None, crop=256)
-    assert as_it_is.resized(frame) is frame
-    beyond = as_it_is.resized(frame, region=np.array([-10, 250, 20, 280]))
+    assert (as_it_is.resized([frame]) == frame[None]).all()
+    beyond = as_it_is.resized([frame], regions=np.array([[-10, 250, 20, 280]]))[0]
     assert beyond.shape == (30, 30, 3)
     assert (beyond[:6, 10:] == frame[250:, :20]).all()
     assert beyond[6:].sum() == beyond[:, :10].sum() == 0

@@ -58,10 +58,10 @@ def seen(folder):
 
     with contextlib.ExitStack() as stack:
 
-        def opened(*, with_masks=False, folders={}, **options):
+        def opened(*, with_masks=False, folders={}, memory_mb=10, **options):
             found = open_pictures(
                 sorted(folder.glob("frames/*")), options={**SMALL, **options}, boxes=sorted(folder.glob("boxes/*")),
-                masks=sorted(folder.glob("truth/*")) if with_masks else (), folders=folders,
+                masks=sorted(folder.glob("truth/*")) if with_masks else (), folders=folders, memory_mb=memory_mb,
             )  # fmt: skip
             return stack.enter_context(found)["frames"]
 
@@ -134,6 +134,8 @@ def test_masks_of_pictures_bear_the_numbers_of_the_frames(seen, tmp_path):
             (folders[v] / f"{FIRST + i:05d}.jpg").write_bytes(frames.encode_jpeg(grey, 100).tobytes())
     own = seen(masks=True, folders=folders)
     assert own.mask("a").sum(dim=(1, 2)).tolist() == [12 * n for n in (1, 3, 6, 9)]  # a quarter of the rows
+    follows = seen(masks=True, folders=folders, view="athlete", resize=None, crop=10)
+    assert follows.mask("a").sum(dim=(1, 2)).tolist() == [0, 0, 45, 90]  # rows 7 to 16, columns 31 to 39
     assert own.mask("b") is None
     assert own.mask("c") is None
 

@@ -27,13 +27,16 @@ class Stored:
 class Difference(Comparison):
     """The offset is the difference of the features."""
 
+    seen: list[str] = []  # by all of them: it is a copy that predicts
+    hidden: list[bool] = []
+
     def __init__(self) -> None:
         super().__init__()
-        self.seen: list[str] = []
-        self.hidden: list[bool] = []
+        self.seen.clear()
+        self.hidden.clear()
 
     def encode(self, clips):
-        self.seen += clips.video_ids
+        self.seen.extend(clips.video_ids)
         self.hidden.append(bool(clips.target.isnan().all()))
         features = clips.inputs["pose"].mean(dim=(1, 2))
         return {"features": features, "transitions": torch.stack([features, features + 40], dim=1)}

@@ -207,25 +207,19 @@ def variant_of(wildcards):
     return SETTINGS.variant(row_of(wildcards))
 
 
+def stores_of(path, dataset):
+    """The stores of all shards of a data set, by a path that leaves both open."""
+    return expand(path, dataset=dataset, shard=shards(dataset))
+
+
 def training_of(wildcards):
     return variant_of(wildcards).training
-
-
-def train_memory(wildcards):
-    """MB that training may need: each device keeps clips of its own, and each worker reads into its own memory."""
-    block = training_of(wildcards)
-    return block.devices * (3000 + 1000 * block.workers + 3 * kept_mb(wildcards) // 2)
 
 
 def launcher(wildcards):
     """What starts the processes that train together."""
     devices = training_of(wildcards).devices
     return "python" if devices == 1 else f"python -m torch.distributed.run --standalone --nproc_per_node {devices}"
-
-
-def stores_of(path, dataset):
-    """The stores of all shards of a data set, by a path that leaves both open."""
-    return expand(path, dataset=dataset, shard=shards(dataset))
 
 
 def feature_stores(wildcards, dataset=None):
@@ -270,13 +264,19 @@ def pictures_given(wildcards, input):
 def frame_options(wildcards):
     """How a row's pictures are shown; nothing where it reads none."""
     block = variant_of(wildcards).frames
-    return as_json(block.model_dump() if block else {})
+    return as_json(block.model_dump(exclude={"memory_mb"}) if block else {})
 
 
 def kept_mb(wildcards):
-    """Memory that a row's pictures may take."""
+    """Memory that a row's pictures may take in each process that reads them."""
     block = variant_of(wildcards).frames
     return block.memory_mb if block else 0
+
+
+def training_mb(wildcards):
+    """Memory of training: of each device's process, and of those that read ahead for it."""
+    block = training_of(wildcards)
+    return block.devices * (3000 + 1000 * block.workers + kept_mb(wildcards) * max(1, block.workers))
 
 
 def truth_stores(wildcards, dataset):

@@ -53,10 +53,11 @@ rule train:
         "../../envs/train.yaml"
     threads: lambda wildcards: training_of(wildcards).devices * (1 + training_of(wildcards).workers)
     resources:
-        mem_mb=train_memory,
+        mem_mb=training_mb,
         runtime=240,
         gpu=lambda wildcards: GPU * training_of(wildcards).devices,
         workers=lambda wildcards: training_of(wildcards).workers,  # no parameter: another number re-runs nothing
+        kept_mb=kept_mb,
     params:
         out=lambda wildcards: f"results/runs/{row_of(wildcards)}/{wildcards.dataset}.{wildcards.protocol}",
         run=run_options,
@@ -73,7 +74,7 @@ rule train:
         " {params.run} --fold {wildcards.fold} --seed {wildcards.seed} --draws {input.draws}"
         " --options {params.options:q} --training {params.training:q} --clips {params.clips:q}"
         " --roles {params.roles:q} --frames-options {params.frames:q} {params.pictures}"
-        " --workers {resources.workers} > {log} 2>&1"
+        " --workers {resources.workers} --memory-mb {resources.kept_mb} > {log} 2>&1"
 
 
 # The number of folds differs from protocol to protocol, so what serves all folds has rules for each.
@@ -138,7 +139,8 @@ for dataset, protocol in evaluated():
             "../../envs/train.yaml"
         threads: 1
         resources:
-            mem_mb=lambda wildcards: 3000 + 3 * kept_mb(wildcards) // 2,
+            mem_mb=lambda wildcards: 3000 + kept_mb(wildcards),
+            kept_mb=kept_mb,
             runtime=60,
             gpu=lambda wildcards: GPU * ("draws" in needs(wildcards.system)),
         params:
@@ -149,4 +151,5 @@ for dataset, protocol in evaluated():
             version=stage_version("predict"),
         shell:
             "python -m aqa_pipeline.stages.predict {input.samples} {input.folds} {input.features}"
-            " {params.runs} {params.draws} {params.truth} {params.pictures} --threads {threads} > {log} 2>&1"
+            " {params.runs} {params.draws} {params.truth} {params.pictures} --memory-mb {resources.kept_mb}"
+            " --threads {threads} > {log} 2>&1"
