@@ -185,6 +185,7 @@ class Ours:
 
         number = {name: i for i, name in enumerate(clips.video_ids)}
         data = types.SimpleNamespace(
+            facts=types.SimpleNamespace(pictures=tuple(clips.inputs["frames"].shape[i] for i in (1, 3, 4))),
             clips=lambda ids, show_target: clips.rows(torch.tensor([number[v] for v in ids])),
             targets=dict(zip(clips.video_ids, clips.target.tolist(), strict=True)),
             scaled=lambda values: values,

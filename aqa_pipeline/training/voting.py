@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 QUERIES_A_BATCH = 32
-CLIPS_A_BATCH = 16  # that are encoded together
+CLIPS_A_BATCH = 16  # at most that are encoded together
+PICTURES_MB = {"cpu": 8}  # of these; a back bone makes a few hundred times as much of them on its way
+PICTURES_MB_ELSEWHERE = 128  # where small batches are slow
 MEMORY_MB = 2000  # of encoded clips
 
 
@@ -51,6 +54,7 @@ class Encodings:
     def __init__(self, model: Any, data: Data, where: torch.device, *, memory_mb: int = MEMORY_MB) -> None:
         self.model, self.data, self.where = model, data, where
         self._bytes = memory_mb * 2**20
+        self._together = _together(data.facts.pictures, where)
         self._kept: dict[str, dict[str, Tensor]] = {}  # in the order of use
 
     def of(self, video_ids: Sequence[str]) -> dict[str, Tensor]:
@@ -59,8 +63,8 @@ class Encodings:
 
         asked = list(dict.fromkeys(video_ids))
         new = [video_id for video_id in asked if video_id not in self._kept]
-        for start in range(0, len(new), CLIPS_A_BATCH):
-            self._encode(new[start : start + CLIPS_A_BATCH])
+        for start in range(0, len(new), self._together):
+            self._encode(new[start : start + self._together])
         self._kept |= {video_id: self._kept.pop(video_id) for video_id in asked}  # now the latest used
         names = self._kept[asked[0]]
         stacked = {name: torch.stack([self._kept[video_id][name] for video_id in asked]) for name in names}
@@ -81,6 +85,14 @@ class Encodings:
         while size > self._bytes:
             oldest = self._kept.pop(next(iter(self._kept)))
             size -= sum(tensor.nbytes for tensor in oldest.values())
+
+
+def _together(pictures: tuple[int, int, int] | None, where: torch.device) -> int:
+    """How many clips are encoded together, of pictures of that many frames, rows and columns."""
+    if pictures is None:
+        return CLIPS_A_BATCH
+    a_clip = 3 * math.prod(pictures) / 2**20
+    return min(CLIPS_A_BATCH, max(1, int(PICTURES_MB.get(where.type, PICTURES_MB_ELSEWHERE) / a_clip)))
 
 
 def _voted(encodings: Encodings, queries: list[str], exemplars: list[str]) -> pd.DataFrame:

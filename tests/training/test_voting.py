@@ -87,3 +87,11 @@ def test_it_is_what_the_model_predicts_of_a_batch_of_pairs(data):
     by_batch = Difference().predict(batch).numpy()
     table = voting.predict_draws(Difference(), data, DRAWS.iloc[[1, 2, 4]], "cpu")
     assert table["predicted"].to_numpy() == pytest.approx(by_batch)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "on_cpu", "on_gpu"), [(None, 16, 16), ((96, 112, 112), 2, 16), ((103, 224, 224), 1, 8)]
+)
+def test_pictures_are_encoded_a_few_clips_at_a_time(pictures, on_cpu, on_gpu):
+    found = [voting._together(pictures, torch.device(name)) for name in ("cpu", "cuda")]
+    assert found == [on_cpu, on_gpu]
