@@ -1,7 +1,7 @@
 """A network begins with the parameters that its released code has saved.
 
-Released checkpoints hold a state dict for each of the system's parts (`base_model`, `regressor`, ...) beside the state of
-the optimiser and figures of the training. `from_official` of the system knows the parts and says how they are called here.
+Released checkpoints hold a state dict for each of the system's parts (`base_model`, `regressor`, ...) beside the state
+of the optimiser and figures of the training. `from_official` of the system knows the parts, and their names here.
 """
 
 from __future__ import annotations
