@@ -139,6 +139,8 @@ class Availability:
             features = settings.features[name]
             needed |= weights_of("features", features.use or name, features.options)
             needed |= self._weights_of_pair(features.detector or GIVEN, features.estimator or GIVEN)
+        if variant.official is not None:
+            needed.add(variant.official)
         if variant.frames is not None:
             needed |= self._weights_of_pair(variant.frames.detector or GIVEN, GIVEN)
         return needed
@@ -179,10 +181,10 @@ class Availability:
 def weights_of(room: str, plugin: str, options: Mapping[str, object]) -> set[str]:
     """Files and registered names of the weights that a plugin needs with these options, read from its source.
 
-    Those that `weights` or `checkpoint` name; without them every registered name among the values of its options,
-    given or by default, and what it names in a constant `default_weights`.
+    Those that `weights`, `static_weights` or `checkpoint` name; without them every registered name among the values of
+    its options, given or by default, and what it names in a constant `default_weights`.
     """
-    given = [str(options[key]) for key in ("weights", "checkpoint") if options.get(key)]
+    given = [str(options[key]) for key in ("weights", "static_weights", "checkpoint") if options.get(key)]
     registered = weights.available()
     if given:
         return {name for name in given if Path(name).suffix or name in registered}

@@ -176,6 +176,7 @@ class Variant(OptionsBlock):
     clips: Clips = Clips()
     selection: Literal["last", "validation", "test"] = Field("last", description="which epoch is kept")
     control: Literal["none", "permute_inputs", "permute_labels"] = Field("none", description="a run that must fail")
+    official: str | None = Field(None, description="checkpoint of its released code that training begins with")
     seeds: list[int] = Field([0], min_length=1)
 
     @property
@@ -343,6 +344,8 @@ class Config(Strict):
             _expect(feature_set, self.features, f"{where}.features.{role}")
         if isinstance(variant.features, str):
             _expect(variant.features, self.features, f"{where}.features")
+        if variant.official is not None:
+            _expect_official(where, system)
         block = variant.frames
         if block is None:
             return
@@ -523,6 +526,12 @@ def _expect_free(name: str, where: str) -> None:
     """A feature set or a role may be called so: it is an identifier, and no modality of ours."""
     if not name.isidentifier() or name in RESERVED:
         raise InputError(f"{where}: found '{name}', expected an identifier other than {', '.join(RESERVED)}")
+
+
+def _expect_official(where: str, system: str) -> None:
+    known = plugins.offering("systems", "from_official")
+    if system not in known:
+        raise InputError(f"{where}.official: {system} has no released parameters, expected one of {', '.join(known)}")
 
 
 def _expect_optional(name: str | None, known: Any, where: str) -> None:

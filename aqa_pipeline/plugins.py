@@ -42,6 +42,12 @@ def options(room: str, name: str, *functions: str) -> list[str]:
     return [argument.arg for argument in _arguments(room, name, functions).kwonlyargs]
 
 
+def offering(room: str, function: str) -> list[str]:
+    """Names of the plugins that define a function, read from their source."""
+    defined = {name: _body(source(room, name)) for name in available(room)}
+    return [name for name, body in defined.items() if any(getattr(node, "name", None) == function for node in body)]
+
+
 def required(room: str, name: str, *functions: str) -> list[str]:
     """Those of `options` that have no default."""
     arguments = _arguments(room, name, functions)

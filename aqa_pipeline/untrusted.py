@@ -395,24 +395,44 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     A checkpoint's `state_dict`, where it has one, is what is returned. What else lies beside it is not made: in the
     place of every object but tensors and plain values there is an empty shell, and nothing of a stranger's is called.
     """
+    found = _checkpoint(path)
+    found = found.get("state_dict", found) if isinstance(found, dict) else found
+    if not _is_state_dict(found):
+        raise InputError(f"{path}: holds more than named tensors, expected a state_dict")
+    return dict(found)
+
+
+def read_state_dicts(path: Path) -> tuple[dict[str, dict[str, Tensor]], list[str]]:
+    """The state dicts of a checkpoint that holds several by name, on the CPU, and the names of what else it holds.
+
+    Read as `read_weights` reads: an optimiser's state, settings and figures are passed over.
+    """
+    found = _checkpoint(path)
+    if not isinstance(found, dict) or _is_state_dict(found):
+        raise InputError(f"{path}: holds no state dicts by name, expected the checkpoint of a system's released code")
+    parts = {str(name): dict(value) for name, value in found.items() if _is_state_dict(value)}
+    return parts, sorted(str(name) for name in found if str(name) not in parts)
+
+
+def _is_state_dict(value: Any) -> bool:
     import torch
+
+    return isinstance(value, dict) and all(isinstance(tensor, torch.Tensor) for tensor in value.values())
+
+
+def _checkpoint(path: Path) -> Any:
+    """What a file of weights holds; InputError where it is missing or broken."""
     from safetensors.torch import load_file
 
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file, expected weights")
     try:
-        if Path(path).suffix == ".safetensors":
-            return load_file(path)
-        found = _checkpoint(path)
+        return load_file(path) if Path(path).suffix == ".safetensors" else _unpickled(path)
     except (Exception, MemoryError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as weights without running code ({_why(error)})") from error
-    found = found.get("state_dict", found) if isinstance(found, dict) else found
-    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
-        raise InputError(f"{path}: holds more than named tensors, expected a state_dict")
-    return dict(found)
 
 
-def _checkpoint(path: Path) -> Any:
+def _unpickled(path: Path) -> Any:
     """What torch reads of a checkpoint with `weights_only`, the classes that it does not know replaced by shells."""
     import torch
 

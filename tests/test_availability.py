@@ -222,3 +222,21 @@ def test_an_estimator_needs_its_weights_and_its_environment(tmp_path, monkeypatc
     (tmp_path / ".venv-mmpose" / "installed").touch()
     assert found(weights="random").status(row, "simdive") == "ok"
     assert found(weights="random").environments_absent() == []
+
+
+@pytest.mark.parametrize(
+    ("block", "needed"),
+    [
+        ({"official": "released/FineParser.pth"}, "released/FineParser.pth"),
+        ({"weights": "i3d.pt"}, "i3d.pt"),
+        ({"static_weights": "resnet34.pth"}, "resnet34.pth"),
+    ],
+)
+def test_a_row_needs_the_weights_that_it_begins_with(tmp_path, monkeypatch, block, needed):
+    monkeypatch.chdir(tmp_path)
+    systems = {**BLOCKS["systems"], "fineparser": {"mine": {"frames": {}, **block}}}
+    found = Availability(check({**BLOCKS, "systems": systems}))
+    assert found.status("fineparser.mine", "simdive") == "weights_absent"
+    (tmp_path / needed).parent.mkdir(exist_ok=True)
+    (tmp_path / needed).touch()
+    assert Availability(check({**BLOCKS, "systems": systems})).status("fineparser.mine", "simdive") == "ok"

@@ -133,6 +133,13 @@ def test_a_row_reads_one_feature_set_or_several_by_role_and_pictures():
     assert check(changed(**row(frames=follows))).variant("tsa.mine").frames.resize is None
 
 
+def test_a_row_begins_with_a_released_checkpoint_where_there_is_one():
+    assert check(changed(**row(frames={}, official="TSA.pth"))).variant("tsa.mine").official == "TSA.pth"
+    message = "systems.no_video.mine.official: no_video has no released parameters, expected one of core, fineparser"
+    with pytest.raises(InputError, match=message):
+        check(changed(**row("no_video", official="TSA.pth")))
+
+
 def test_the_options_of_pictures_are_those_that_are_read():
     shown = check(changed(**row(frames={}))).variant("tsa.mine").frames.model_dump()
     assert set(shown) == {*pictures.OPTIONS, "memory_mb"}

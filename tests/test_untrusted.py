@@ -536,6 +536,28 @@ def test_what_lies_beside_the_weights_is_not_made(tmp_path):
     assert MARK not in os.environ
 
 
+def test_state_dicts_by_name(tmp_path):
+    """As the code of the papers saves: a state dict a part, the optimiser, figures."""
+    import torch
+
+    first = torch.nn.Linear(2, 3)
+    optimiser = torch.optim.Adam(first.parameters())
+    first(torch.ones(2)).sum().backward()
+    optimiser.step()
+    saved = {"first": first.state_dict(), "second": {"b": torch.ones(4)}, "optimizer": optimiser.state_dict()}
+    torch.save(saved | {"epoch": 3, "rho": np.float64(0.9), "x": reduced(leave_a_mark)}, tmp_path / "w.pth")
+    parts, others = untrusted.read_state_dicts(tmp_path / "w.pth")
+    assert {name: sorted(part) for name, part in parts.items()} == {"first": ["bias", "weight"], "second": ["b"]}
+    assert torch.equal(parts["first"]["weight"], first.weight)
+    assert others == ["epoch", "optimizer", "rho", "x"]
+    assert MARK not in os.environ
+    torch.save(saved["first"], tmp_path / "w.pth")
+    with pytest.raises(InputError, match="holds no state dicts by name"):
+        untrusted.read_state_dicts(tmp_path / "w.pth")
+    with pytest.raises(InputError, match="no such file"):
+        untrusted.read_state_dicts(tmp_path / "none.pth")
+
+
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 def test_weights_that_are_none(tmp_path, suffix):
     import torch

@@ -39,6 +39,7 @@ def train(
     target: str = "execution",
     selection: str = "last",
     control: str = "none",
+    official: str = "",
     memory_mb: int = 2000,
     device: str = "auto",
     threads: int = 1,
@@ -49,18 +50,21 @@ def train(
     A system that is trained in steps reads its DRAWS; TRUTH stores are for the ceiling alone. ROLES says which feature
     set fills which role. FRAMES, with the BOXES of the athlete where FRAMES_OPTIONS say that the view follows him, are
     for systems trained end to end; MASKS, truth stores, or the folders of masks that the samples name, are labels of
-    the training part. Resized frames stay in memory up to MEMORY_MB.
+    the training part. Resized frames stay in memory up to MEMORY_MB. OFFICIAL is a checkpoint of the system's released
+    code that training begins with.
 
     One thread makes a run the same bit by bit. WORKERS are processes that read batches ahead. A run that was killed
     goes on from the state that it left in its folder.
     """
     import pandas as pd
 
+    from aqa_pipeline import weights
     from aqa_pipeline.training import ranks, runs
 
     table, parts = pd.read_parquet(samples), pd.read_parquet(folds)
     files = runs.Files(features=features or [], truth=truth, frames=frames, boxes=boxes, masks=masks)
     folders = _mask_folders(table) if frames_options.get("masks") else {}
+    begins = dict(file=official, sha256=weights.sha256(official)) if official else {}
     read = dict(roles=roles, frames=frames_options, mask_folders=folders, memory_mb=memory_mb)
     with (
         runs.open_inputs(files, threads=threads, **read) as inputs,
@@ -71,6 +75,7 @@ def train(
             settings = runs.Settings(
                 system=system, adapter=adapter, fold=number, seed=seed, options=options, training=training,
                 clips=clips, roles=roles, frames=frames_options, target=target, selection=selection, control=control,
+                official=begins,
             )  # fmt: skip
             drawn = runs.read_table(draws, number) if draws else None
             folder = out / f"fold{number}.seed{seed}"

@@ -19,7 +19,7 @@ import numpy as np
 from aqa_pipeline import plugins, stores
 from aqa_pipeline.batches import Clips, Facts, Pairs
 from aqa_pipeline.errors import InputError, nearest
-from aqa_pipeline.training import checkpoints, controls
+from aqa_pipeline.training import checkpoints, controls, official
 from aqa_pipeline.training.data import Data, Features, open_features, open_truth
 from aqa_pipeline.training.loop import Engine, History, Optimiser, fit
 from aqa_pipeline.training.pictures import MEMORY_MB, Pictures, open_pictures
@@ -51,6 +51,7 @@ class Settings:
     target: str = "execution"
     selection: str = "last"
     control: str = "none"
+    official: Mapping[str, str] = field(default_factory=dict)  # released checkpoint to begin with: file, sha256
 
     def __post_init__(self) -> None:
         for name, known in (("target", TARGETS), ("selection", SELECTIONS), ("control", controls.CONTROLS)):
@@ -146,6 +147,8 @@ def train(
         )
     draws = draws[draws["fold"] == settings.fold]
     model = _built(settings, facts)
+    if settings.official:
+        official.fill(model, settings.system, settings.official["file"], sha256=settings.official["sha256"])
     if hasattr(model, "learn_labels"):
         model.learn_labels(data.labels(parts["train"]))
     optimiser, engine = ({k: v for k, v in settings.training.items() if k in of} for of in OF_THE_LOOP.values())

@@ -279,6 +279,11 @@ def training_mb(wildcards):
     return block.devices * (3000 + 1000 * block.workers + kept_mb(wildcards) * max(1, block.workers))
 
 
+def official_file(wildcards):
+    """The released checkpoint that a row begins with, where it lies in the file system."""
+    return [name for name in [variant_of(wildcards).official] if name and Path(name).is_file()]
+
+
 def truth_stores(wildcards, dataset):
     known = "truth" in needs(wildcards.system) and is_simulated(dataset)
     return stores_of("results/truth/{dataset}/{shard}.h5", dataset) if known else []
@@ -304,9 +309,10 @@ def draw_options(wildcards):
 
 def run_options(wildcards, dataset=None):
     block = variant_of(wildcards)
+    begins = f" --official {shlex.quote(block.official)}" if block.official else ""
     return (
         f"--system {wildcards.system} --target {block.target} --selection {block.selection}"
-        f" --control {block.control} --adapter {plugin('datasets', dataset or wildcards.dataset)}"
+        f" --control {block.control} --adapter {plugin('datasets', dataset or wildcards.dataset)}{begins}"
     )
 
 
@@ -370,7 +376,10 @@ def unavailable():
 def facts_of_row(row):
     """What the tables say of how a row was made."""
     block = SETTINGS.variant(row)
-    return dict(selection=block.selection, **({"training": "end_to_end"} if block.frames else {}))
+    facts = dict(selection=block.selection, **({"training": "end_to_end"} if block.frames else {}))
+    if block.official:
+        facts["training"] = "fine_tuned" if block.training.steps else "official"
+    return facts
 
 
 def ledgers():

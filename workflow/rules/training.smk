@@ -39,6 +39,7 @@ rule train:
         boxes=athlete_stores,
         masks=mask_stores,
         draws=stored_draws,
+        official=official_file,
     output:
         weights="results/runs/{system}.{variant}/{dataset}.{protocol}/fold{fold}.seed{seed}/weights.safetensors",
         config="results/runs/{system}.{variant}/{dataset}.{protocol}/fold{fold}.seed{seed}/config.json",
