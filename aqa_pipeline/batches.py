@@ -23,7 +23,7 @@ class Facts:
     """What a system may know of its data before it is built; kept in config.json, so that it can be built again."""
 
     dims: Mapping[str, int]  # modality of features -> D
-    n_frames: int  # of a feature sequence
+    lengths: Mapping[str, int]  # the same modalities -> T, 0 where each video keeps its own
     pictures: tuple[int, int, int] | None = None  # T, H, W of the modality "frames", where pictures are read
     sub_actions: tuple[str, ...] = ()  # names of the frame classes of the training part
     action_types: tuple[str, ...] = ()  # of the training part

@@ -132,7 +132,9 @@ class Training(Strict):
 class Clips(Strict):
     """How the feature sequence of a video becomes the input of a network."""
 
-    n_frames: int = Field(24, ge=0, description="length that every sequence is brought to; 0 keeps it")
+    n_frames: Annotated[int, Field(ge=0)] | dict[str, Annotated[int, Field(ge=0)]] = Field(
+        24, description="length that every sequence is brought to, or lengths by role; 0 keeps it"
+    )
     sampling: Literal["linear", "nearest"] = Field("linear", description="nearest: FineDiving's truncated positions")
     normalise: bool = Field(True, description="mean 0 and sd 1 by the training part, inputs and target")
     scale_target: bool = Field(True, description="false: the target stays in its own units")
@@ -343,6 +345,7 @@ class Config(Strict):
             _expect(feature_set, self.features, f"{where}.features.{role}")
         if isinstance(variant.features, str):
             _expect(variant.features, self.features, f"{where}.features")
+        _check_lengths(f"{where}.clips.n_frames", variant)
         block = variant.frames
         if block is None:
             return
@@ -506,6 +509,22 @@ def _plugin(room: str, where: str, name: str, options: dict, functions: str | tu
     known = plugins.options(room, name, *functions)
     for option in options:
         _expect(option, known, where)
+
+
+def _check_lengths(where: str, variant: Variant) -> None:
+    """Lengths by role are those of all roles."""
+    lengths, roles = variant.clips.n_frames, list(variant.roles)
+    if not isinstance(lengths, dict):
+        return
+    if not roles:
+        raise InputError(
+            f"{where}: found lengths of {', '.join(lengths)}, expected one number without features by role"
+        )
+    for role in lengths:
+        _expect(role, roles, where)
+    for role in roles:
+        if role not in lengths:
+            raise InputError(f"{where}: no length of '{role}', expected one of each: {', '.join(roles)}")
 
 
 def _overlap(one: Labelled, other: Labelled) -> bool:

@@ -133,6 +133,14 @@ def test_a_row_reads_one_feature_set_or_several_by_role_and_pictures():
     assert check(changed(**row(frames=follows))).variant("tsa.mine").frames.resize is None
 
 
+def test_sequences_have_one_length_or_one_for_each_role():
+    roles = {"static": "crop", "skeleton": "coordinates_17"}
+    assert check(changed(**row(features=roles, clips={"n_frames": 96}))).variant("tsa.mine").clips.n_frames == 96
+    lengths = {"static": 96, "skeleton": 0}
+    shown = check(changed(**row(features=roles, clips={"n_frames": lengths}))).variant("tsa.mine")
+    assert shown.clips.model_dump()["n_frames"] == lengths
+
+
 def test_the_options_of_pictures_are_those_that_are_read():
     shown = check(changed(**row(frames={}))).variant("tsa.mine").frames.model_dump()
     assert set(shown) == {*pictures.OPTIONS, "memory_mb"}
@@ -161,6 +169,16 @@ def test_the_options_of_pictures_are_those_that_are_read():
         (row(frames={"crop": 113}), "tsa.mine.frames.crop: found 113, expected 112 at most, as resize"),
         (row(frames={"shift": [3, -3]}), "tsa.mine.frames.shift: found [3, -3], expected the smaller first"),
         (row(frames={"croop": 3}), "systems.tsa.mine.frames.croop: unknown key, did you mean 'crop'"),
+        (
+            row(features={"static": "crop", "again": "crop"}, clips={"n_frames": {"static": 9}}),
+            "tsa.mine.clips.n_frames: no length of 'again', expected one of each: static, again",
+        ),
+        (
+            row(features={"static": "crop"}, clips={"n_frames": {"static": 9, "statik": 9}}),
+            "tsa.mine.clips.n_frames: unknown 'statik', did you mean 'static'",
+        ),
+        (row(features="crop", clips={"n_frames": {"crop": 9}}), "n_frames: found lengths of crop, expected one number"),
+        (row(features="crop", clips={"n_frames": -1}), "tsa.mine.clips.n_frames"),
         (row(frames={"sampling": "lst"}), "systems.tsa.mine.frames.sampling: found 'lst', input should be"),
     ],
 )

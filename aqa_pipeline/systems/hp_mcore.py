@@ -171,9 +171,12 @@ class HPMCoRe(Comparison):
         frames = steps.placed(transitions, seen.static.shape[1])
         snippets = self._at_snippets(transitions)
         dynamic, static = self._reduced("fused", seen.dynamic, snippets), self._reduced("static", seen.static, frames)
-        poses = [None] * steps.STEPS if seen.skeleton is None else self._cut(seen.skeleton, frames)
+        poses = [None] * steps.STEPS if seen.skeleton is None else self._poses(seen.skeleton, transitions)
         fused = [fuse(*pair) for fuse, *pair in zip(self.fuse, dynamic, poses, strict=True)]
         return {"fused": torch.stack(fused, dim=1), "static": torch.stack(static, dim=1)}
+
+    def _poses(self, skeleton: Tensor, transitions: Tensor) -> list[Tensor]:
+        return self._cut(skeleton, steps.placed(transitions, skeleton.shape[1]))  # may be longer than the static ones
 
     def _reduced(self, branch: str, sequence: Tensor, transitions: Tensor) -> list[Tensor]:
         cut = self._cut(sequence, transitions)

@@ -12,7 +12,7 @@ from .conftest import FACTS, built
 
 P, T, H, W = 2, 24, 16, 32
 STARTS = [0, 8]
-PICTURES = Facts(dims={}, n_frames=T, pictures=(T, H, W))
+PICTURES = Facts(dims={}, lengths={}, pictures=(T, H, W))
 WIDE = dict(width=0.1, static="resnet18", freeze_batch_norm=False, static_dim=0)
 
 

@@ -19,7 +19,7 @@ SPLASH = (T, 4, 5)  # frames, height, width
 def full(**options) -> hp_mcore.HPMCoRe:
     """With the nine snippets of the paper, of 96 frames."""
     torch.manual_seed(0)
-    facts = replace(FACTS, n_frames=96)
+    facts = replace(FACTS, lengths=dict.fromkeys(FACTS.dims, 96))
     return hp_mcore.build(facts, **(hp_mcore.tiny | dict(starts=range(0, 81, 10)) | options)).eval()
 
 
@@ -54,8 +54,24 @@ def test_poses_lead_the_dynamic_branch_and_leave_the_static_one_alone():
     assert torch.equal(one["transitions"], two["transitions"])
 
 
+def test_stored_features_of_each_role_have_a_length_of_their_own():
+    torch.manual_seed(0)
+    lengths = {"dynamic": 9, "static": 24, "skeleton": 12}
+    facts = replace(FACTS, dims={role: FACTS.dims[role] for role in lengths}, lengths=lengths)
+    model = hp_mcore.build(facts, **(hp_mcore.tiny | dict(starts=range(0, 81, 10)))).eval()
+    assert model.dynamic.as_they_are
+    inputs = {role: torch.randn(P, length, FACTS.dims[role]) for role, length in lengths.items()}
+    clips = replace(batch_for(hp_mcore).exemplar, inputs=inputs)
+    assert model.encode(clips)["fused"].shape == (P, 3, 2, 8)
+    seen = model._see(clips)
+    whole = torch.tensor([[24.0, 72.0]]).expand(P, 2)  # on the grid of 96: a quarter, a half, a quarter
+    middle = model._poses(seen.skeleton, whole)[1]
+    shorter = model._cut(seen.skeleton, torch.tensor([[3.0, 9.0]]).expand(P, 2))[1]
+    assert torch.equal(middle, shorter)
+
+
 def test_poses_have_a_feature_set_of_their_own_or_are_done_without():
-    visual = Facts(dims={"motion": 7}, n_frames=T)
+    visual = Facts(dims={"motion": 7}, lengths={"motion": T})
     with pytest.raises(InputError, match=r"skeleton: found no numbers a frame, expected 32 or 48 of mpii_16; .* false"):
         hp_mcore.build(visual, **hp_mcore.tiny)
     with pytest.raises(InputError, match="found 32 numbers a frame, expected 34 or 51 of coco_17"):
