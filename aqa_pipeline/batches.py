@@ -49,7 +49,8 @@ class Clips:
     sub_action: Tensor | None = None  # (B, T) number in Facts.sub_actions, or NO_LABEL
     judge_scores: Tensor | None = None  # (B, J) NaN where unknown
     transitions: Tensor | None = None  # (B, 2) on the 96 sampled frames, NaN where unknown or not to be known
-    masks: Mapping[str, Tensor] = field(default_factory=dict)  # "athlete" -> (B, T, H, W) bool, on the same frames
+    # "athlete", "splash" -> (B, T, H, W) bool, on the frames shown; "athlete_known", "splash_known" -> (B,) bool
+    masks: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.video_ids)

@@ -17,6 +17,7 @@ from aqa_pipeline import keypoint_sets, ledger, plugins
 from aqa_pipeline.errors import InputError, nearest
 
 GIVEN = "given"  # in the place of a detector and an estimator: keypoints that a data set brings with it
+MASKS = ("masks", "splashes")  # of athletes and of splashes, by the words of `needs` and `media`
 RESERVED = ("frames", "masks", "truth")  # modalities that are no feature sets
 _OF_EVERY_PROTOCOL = ("n_folds", "seed", "validation")  # given by `folds`, by the run's seed and by `validation`
 _SCHEDULE = ("batch", "lr", "weight_decay", "bfloat16")  # of training.embedded.Schedule
@@ -159,7 +160,9 @@ class Frames(Strict):
     )
     view: Literal["frame", "athlete"] = Field("frame", description="athlete: a square that follows the detector's box")
     detector: str | None = Field(None, description="block of `detection` whose boxes are followed")
-    masks: bool = Field(False, description="whether masks of the athlete are labels of the training part")
+    masks: bool = Field(
+        False, description="whether masks of athlete and splash, where known, are labels of the training part"
+    )
     memory_mb: int = Field(2000, ge=0, description="resized frames kept, in each process; others are decoded each time")
 
 
@@ -346,6 +349,7 @@ class Config(Strict):
         if isinstance(variant.features, str):
             _expect(variant.features, self.features, f"{where}.features")
         _check_lengths(f"{where}.clips.n_frames", variant)
+        _check_exemplars(where, system, variant)
         block = variant.frames
         if block is None:
             return
@@ -354,7 +358,7 @@ class Config(Strict):
             raise InputError(f"{where}: {system} is fitted on features, expected a system that is trained in steps")
         if isinstance(variant.features, str):
             raise InputError(f"{where}: beside features '{variant.features}' without a role, expected 'ROLE: SET'")
-        if block.masks and "masks" not in needs:
+        if block.masks and not set(MASKS) & set(needs):
             raise InputError(f"{where}.masks: {system} learns from no masks, expected false")
         if (block.view == "athlete") != (block.detector is not None):
             raise InputError(f"{where}.detector: found {block.detector}, expected one for the view 'athlete' alone")
@@ -525,6 +529,16 @@ def _check_lengths(where: str, variant: Variant) -> None:
     for role in roles:
         if role not in lengths:
             raise InputError(f"{where}: no length of '{role}', expected one of each: {', '.join(roles)}")
+
+
+def _check_exemplars(where: str, system: str, variant: Variant) -> None:
+    """An option of the system that repeats how exemplars are chosen says the same."""
+    option = plugins.constant("systems", system, "exemplar_choice")
+    if option is None or variant.exemplars is None:
+        return
+    said = variant.options.get(option, plugins.defaults("systems", system, "build")[option])
+    if said != variant.exemplars.choose:
+        raise InputError(f"{where}.{option}: found '{said}', expected '{variant.exemplars.choose}' as exemplars.choose")
 
 
 def _overlap(one: Labelled, other: Labelled) -> bool:

@@ -141,6 +141,17 @@ def test_sequences_have_one_length_or_one_for_each_role():
     assert shown.clips.model_dump()["n_frames"] == lengths
 
 
+def test_the_ranges_of_core_are_those_of_its_exemplars():
+    same = row("core", features="crop", exemplars={"choose": "any"}, ranges_of="any")
+    assert check(changed(**same)).variant("core.mine").options == {"ranges_of": "any"}
+    assert check(changed(**row("core", features="crop", exemplars={}))).variant("core.mine").options == {}
+
+
+def test_masks_are_for_systems_that_learn_from_them():
+    for system in ("fineparser", "hp_mcore"):
+        assert check(changed(**row(system, frames={"masks": True}))).variant(f"{system}.mine").frames.masks
+
+
 def test_the_options_of_pictures_are_those_that_are_read():
     shown = check(changed(**row(frames={}))).variant("tsa.mine").frames.model_dump()
     assert set(shown) == {*pictures.OPTIONS, "memory_mb"}
@@ -159,6 +170,14 @@ def test_the_options_of_pictures_are_those_that_are_read():
         ({"features": {"truth": {"use": "precomputed"}}}, "features: found 'truth', expected an identifier other than"),
         (row(features="crop", frames={}), "tsa.mine.frames: beside features 'crop' without a role"),
         (row("feature_ridge", frames={}), "feature_ridge.mine.frames: feature_ridge is fitted on features"),
+        (
+            row("core", features="crop", exemplars={"choose": "same_difficulty"}),
+            "core.mine.ranges_of: found 'same_type', expected 'same_difficulty' as exemplars.choose",
+        ),
+        (
+            row("core", features="crop", exemplars={"choose": "same_type"}, ranges_of="any"),
+            "core.mine.ranges_of: found 'any', expected 'same_type' as exemplars.choose",
+        ),
         (row(frames={"masks": True}), "tsa.mine.frames.masks: tsa learns from no masks, expected false"),
         (row(frames={"view": "athlete"}), "tsa.mine.frames.detector: found None, expected one for the view 'athlete'"),
         (row(frames={"detector": "embedded"}), "tsa.mine.frames.detector: found embedded, expected one for the view"),

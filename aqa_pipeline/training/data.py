@@ -302,17 +302,17 @@ class Data:
         return moved
 
     def _masks(self, sources: Sequence[str], draw: tuple[int, ...] | None) -> dict[str, Tensor]:
-        """ "athlete" (B, T, H, W) and whether it is "known" (B,); none outside training, where they are no labels."""
+        """ "athlete" (B, T, H, W) and "athlete_known" (B,), the same of "splash"; none outside training: no labels."""
         import torch
 
-        if draw is None or self.pictures is None or not self.pictures.has_masks:
+        if draw is None or self.pictures is None:
             return {}
-        masks = [self.pictures.mask(source, draw) for source in sources]
-        unknown = torch.zeros(self.pictures.view.size, dtype=torch.bool)
-        return {
-            "athlete": torch.stack([unknown if mask is None else mask for mask in masks]),
-            "known": torch.tensor([mask is not None for mask in masks]),
-        }
+        unknown, found = torch.zeros(self.pictures.view.size, dtype=torch.bool), {}
+        for kind in self.pictures.kinds_of_masks:
+            masks = [self.pictures.mask(source, draw, of=kind) for source in sources]
+            found[kind] = torch.stack([unknown if mask is None else mask for mask in masks])
+            found[f"{kind}_known"] = torch.tensor([mask is not None for mask in masks])
+        return found
 
     def _prepared(self, video_id: str) -> dict[str, Tensor]:
         """Inputs by modality (T, D), and sub_action (T,), of one video."""
