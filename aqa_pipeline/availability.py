@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from aqa_pipeline import environments, plugins, weights
-from aqa_pipeline.config import GIVEN, Config
+from aqa_pipeline.config import GIVEN, MASKS, Config
 
 # What a feature set is made from -> the kind of files that a data set must hold for it.
 KIND_OF_SOURCE = {"frames": "videos", "keypoints": "keypoints", "files": "features"}
@@ -113,7 +113,7 @@ class Availability:
         """Whether the copy at hand has any files of a kind."""
         module = None if self._settings.is_simulated(dataset) else self._module(dataset)
         if not hasattr(module, "media"):
-            return module is None or kind != "masks"
+            return module is None or kind not in MASKS
         return any(path.exists() for path in module.media(**self._options(dataset)).get(kind, []))
 
     def _kinds_needed(self, row: str) -> set[str]:
@@ -121,7 +121,8 @@ class Availability:
         variant = self._settings.variant(row)
         kinds = {self._kind_needed(features) for features in variant.feature_sets}
         if variant.frames is not None:
-            kinds |= {KIND_OF_SOURCE["frames"], *(["masks"] if variant.frames.masks else [])}
+            needs = plugins.constant("systems", row.partition(".")[0], "needs")
+            kinds |= {KIND_OF_SOURCE["frames"], *(set(MASKS) & set(needs) if variant.frames.masks else [])}
         return kinds
 
     def _kind_needed(self, features: str) -> str:

@@ -23,7 +23,7 @@ class Facts:
     """What a system may know of its data before it is built; kept in config.json, so that it can be built again."""
 
     dims: Mapping[str, int]  # modality of features -> D
-    n_frames: int  # of a feature sequence
+    lengths: Mapping[str, int]  # the same modalities -> T, 0 where each video keeps its own
     pictures: tuple[int, int, int] | None = None  # T, H, W of the modality "frames", where pictures are read
     sub_actions: tuple[str, ...] = ()  # names of the frame classes of the training part
     action_types: tuple[str, ...] = ()  # of the training part
@@ -49,7 +49,8 @@ class Clips:
     sub_action: Tensor | None = None  # (B, T) number in Facts.sub_actions, or NO_LABEL
     judge_scores: Tensor | None = None  # (B, J) NaN where unknown
     transitions: Tensor | None = None  # (B, 2) on the 96 sampled frames, NaN where unknown or not to be known
-    masks: Mapping[str, Tensor] = field(default_factory=dict)  # "athlete" -> (B, T, H, W) bool, on the same frames
+    # "athlete", "splash" -> (B, T, H, W) bool, on the frames shown; "athlete_known", "splash_known" -> (B,) bool
+    masks: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.video_ids)

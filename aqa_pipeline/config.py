@@ -17,6 +17,7 @@ from aqa_pipeline import keypoint_sets, ledger, plugins
 from aqa_pipeline.errors import InputError, nearest
 
 GIVEN = "given"  # in the place of a detector and an estimator: keypoints that a data set brings with it
+MASKS = ("masks", "splashes")  # of athletes and of splashes, by the words of `needs` and `media`
 RESERVED = ("frames", "masks", "truth")  # modalities that are no feature sets
 _OF_EVERY_PROTOCOL = ("n_folds", "seed", "validation")  # given by `folds`, by the run's seed and by `validation`
 _SCHEDULE = ("batch", "lr", "weight_decay", "bfloat16")  # of training.embedded.Schedule
@@ -132,7 +133,9 @@ class Training(Strict):
 class Clips(Strict):
     """How the feature sequence of a video becomes the input of a network."""
 
-    n_frames: int = Field(24, ge=0, description="length that every sequence is brought to; 0 keeps it")
+    n_frames: Annotated[int, Field(ge=0)] | dict[str, Annotated[int, Field(ge=0)]] = Field(
+        24, description="length that every sequence is brought to, or lengths by role; 0 keeps it"
+    )
     sampling: Literal["linear", "nearest"] = Field("linear", description="nearest: FineDiving's truncated positions")
     normalise: bool = Field(True, description="mean 0 and sd 1 by the training part, inputs and target")
     scale_target: bool = Field(True, description="false: the target stays in its own units")
@@ -157,7 +160,9 @@ class Frames(Strict):
     )
     view: Literal["frame", "athlete"] = Field("frame", description="athlete: a square that follows the detector's box")
     detector: str | None = Field(None, description="block of `detection` whose boxes are followed")
-    masks: bool = Field(False, description="whether masks of the athlete are labels of the training part")
+    masks: bool = Field(
+        False, description="whether masks of athlete and splash, where known, are labels of the training part"
+    )
     memory_mb: int = Field(2000, ge=0, description="resized frames kept, in each process; others are decoded each time")
 
 
@@ -346,6 +351,8 @@ class Config(Strict):
             _expect(variant.features, self.features, f"{where}.features")
         if variant.official is not None:
             _expect_official(where, system)
+        _check_lengths(f"{where}.clips.n_frames", variant)
+        _check_exemplars(where, system, variant)
         block = variant.frames
         if block is None:
             return
@@ -354,7 +361,7 @@ class Config(Strict):
             raise InputError(f"{where}: {system} is fitted on features, expected a system that is trained in steps")
         if isinstance(variant.features, str):
             raise InputError(f"{where}: beside features '{variant.features}' without a role, expected 'ROLE: SET'")
-        if block.masks and "masks" not in needs:
+        if block.masks and not set(MASKS) & set(needs):
             raise InputError(f"{where}.masks: {system} learns from no masks, expected false")
         if (block.view == "athlete") != (block.detector is not None):
             raise InputError(f"{where}.detector: found {block.detector}, expected one for the view 'athlete' alone")
@@ -509,6 +516,32 @@ def _plugin(room: str, where: str, name: str, options: dict, functions: str | tu
     known = plugins.options(room, name, *functions)
     for option in options:
         _expect(option, known, where)
+
+
+def _check_lengths(where: str, variant: Variant) -> None:
+    """Lengths by role are those of all roles."""
+    lengths, roles = variant.clips.n_frames, list(variant.roles)
+    if not isinstance(lengths, dict):
+        return
+    if not roles:
+        raise InputError(
+            f"{where}: found lengths of {', '.join(lengths)}, expected one number without features by role"
+        )
+    for role in lengths:
+        _expect(role, roles, where)
+    for role in roles:
+        if role not in lengths:
+            raise InputError(f"{where}: no length of '{role}', expected one of each: {', '.join(roles)}")
+
+
+def _check_exemplars(where: str, system: str, variant: Variant) -> None:
+    """An option of the system that repeats how exemplars are chosen says the same."""
+    option = plugins.constant("systems", system, "exemplar_choice")
+    if option is None or variant.exemplars is None:
+        return
+    said = variant.options.get(option, plugins.defaults("systems", system, "build")[option])
+    if said != variant.exemplars.choose:
+        raise InputError(f"{where}.{option}: found '{said}', expected '{variant.exemplars.choose}' as exemplars.choose")
 
 
 def _overlap(one: Labelled, other: Labelled) -> bool:

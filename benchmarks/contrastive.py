@@ -151,7 +151,7 @@ class Ours:
         from aqa_pipeline.batches import Facts
 
         n_frames, side = SIZES[released.system]
-        facts = Facts(dims={}, n_frames=n_frames, pictures=(n_frames, side, side))
+        facts = Facts(dims={}, lengths={}, pictures=(n_frames, side, side))
         options = dict(theta=30.0) if released.system == "core" else dict(map_order="released")
         module = plugins.load("systems", released.system)
         self.model = module.build(facts, **options)

@@ -1,5 +1,7 @@
 """What can be run is known before anything runs."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -80,6 +82,24 @@ def test_rows_that_are_trained_on_pictures_need_them(release, frames, expected):
     root = release("finediving", media=frames)
     found = Availability(check(end_to_end("finediving", root=str(root))))
     assert found.status("tsa.shown", "finediving") == expected
+
+
+def test_masks_are_needed_of_the_kind_that_a_system_learns_from(release):
+    root = release("finediving", media=True)
+    blocks = end_to_end("finediving", root=str(root))
+    shown = {"masked": {"frames": {"masks": True}}, "shown": {"frames": {}}}
+    blocks["systems"] = {**blocks["systems"], "fineparser": shown, "hp_mcore": shown}
+
+    def states():
+        found = Availability(check(blocks))
+        rows = [f"{system}.{name}" for system in ("fineparser", "hp_mcore") for name in shown]
+        return {row: found.status(row, "finediving") for row in rows}
+
+    assert set(states().values()) == {"ok"}
+    shutil.rmtree(root / "FineDiving-splash")
+    assert [row for row, state in states().items() if state == "data_absent"] == ["hp_mcore.masked"]
+    shutil.rmtree(root / "FineDiving_HM")
+    assert [row for row, state in states().items() if state != "ok"] == ["fineparser.masked", "hp_mcore.masked"]
 
 
 def test_rows_of_several_feature_sets_need_what_each_needs(tmp_path, monkeypatch):

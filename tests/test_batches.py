@@ -41,6 +41,11 @@ def test_moving_moves_every_tensor():
 
 
 def test_facts_survive_json():
-    facts = Facts(dims={"pose": D}, n_frames=T, sub_actions=("entry", "flight"), target_range=(-1.5, 2.0))
+    facts = Facts(
+        dims={"pose": D, "still": 2},
+        lengths={"pose": T, "still": 9},
+        sub_actions=("entry", "flight"),
+        target_range=(-1.5, 2.0),
+    )
     assert Facts.from_json(facts.to_json()) == facts
     assert hash(Facts.from_json({**facts.to_json(), "sub_actions": ["a"]}).sub_actions)

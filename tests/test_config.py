@@ -140,6 +140,25 @@ def test_a_row_begins_with_a_released_checkpoint_where_there_is_one():
         check(changed(**row("no_video", official="TSA.pth")))
 
 
+def test_sequences_have_one_length_or_one_for_each_role():
+    roles = {"static": "crop", "skeleton": "coordinates_17"}
+    assert check(changed(**row(features=roles, clips={"n_frames": 96}))).variant("tsa.mine").clips.n_frames == 96
+    lengths = {"static": 96, "skeleton": 0}
+    shown = check(changed(**row(features=roles, clips={"n_frames": lengths}))).variant("tsa.mine")
+    assert shown.clips.model_dump()["n_frames"] == lengths
+
+
+def test_the_ranges_of_core_are_those_of_its_exemplars():
+    same = row("core", features="crop", exemplars={"choose": "any"}, ranges_of="any")
+    assert check(changed(**same)).variant("core.mine").options == {"ranges_of": "any"}
+    assert check(changed(**row("core", features="crop", exemplars={}))).variant("core.mine").options == {}
+
+
+def test_masks_are_for_systems_that_learn_from_them():
+    for system in ("fineparser", "hp_mcore"):
+        assert check(changed(**row(system, frames={"masks": True}))).variant(f"{system}.mine").frames.masks
+
+
 def test_the_options_of_pictures_are_those_that_are_read():
     shown = check(changed(**row(frames={}))).variant("tsa.mine").frames.model_dump()
     assert set(shown) == {*pictures.OPTIONS, "memory_mb"}
@@ -158,6 +177,14 @@ def test_the_options_of_pictures_are_those_that_are_read():
         ({"features": {"truth": {"use": "precomputed"}}}, "features: found 'truth', expected an identifier other than"),
         (row(features="crop", frames={}), "tsa.mine.frames: beside features 'crop' without a role"),
         (row("feature_ridge", frames={}), "feature_ridge.mine.frames: feature_ridge is fitted on features"),
+        (
+            row("core", features="crop", exemplars={"choose": "same_difficulty"}),
+            "core.mine.ranges_of: found 'same_type', expected 'same_difficulty' as exemplars.choose",
+        ),
+        (
+            row("core", features="crop", exemplars={"choose": "same_type"}, ranges_of="any"),
+            "core.mine.ranges_of: found 'any', expected 'same_type' as exemplars.choose",
+        ),
         (row(frames={"masks": True}), "tsa.mine.frames.masks: tsa learns from no masks, expected false"),
         (row(frames={"view": "athlete"}), "tsa.mine.frames.detector: found None, expected one for the view 'athlete'"),
         (row(frames={"detector": "embedded"}), "tsa.mine.frames.detector: found embedded, expected one for the view"),
@@ -168,6 +195,16 @@ def test_the_options_of_pictures_are_those_that_are_read():
         (row(frames={"crop": 113}), "tsa.mine.frames.crop: found 113, expected 112 at most, as resize"),
         (row(frames={"shift": [3, -3]}), "tsa.mine.frames.shift: found [3, -3], expected the smaller first"),
         (row(frames={"croop": 3}), "systems.tsa.mine.frames.croop: unknown key, did you mean 'crop'"),
+        (
+            row(features={"static": "crop", "again": "crop"}, clips={"n_frames": {"static": 9}}),
+            "tsa.mine.clips.n_frames: no length of 'again', expected one of each: static, again",
+        ),
+        (
+            row(features={"static": "crop"}, clips={"n_frames": {"static": 9, "statik": 9}}),
+            "tsa.mine.clips.n_frames: unknown 'statik', did you mean 'static'",
+        ),
+        (row(features="crop", clips={"n_frames": {"crop": 9}}), "n_frames: found lengths of crop, expected one number"),
+        (row(features="crop", clips={"n_frames": -1}), "tsa.mine.clips.n_frames"),
         (row(frames={"sampling": "lst"}), "systems.tsa.mine.frames.sampling: found 'lst', input should be"),
     ],
 )

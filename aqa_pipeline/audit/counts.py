@@ -33,7 +33,7 @@ def check(subject: Subject) -> Iterator[Finding | Detail]:
         yield finding._replace(expected=subject.expected.get(finding.measure))
     for measure in sorted(set(subject.expected) - {finding.measure for finding in found}):
         yield Finding(measure, np.nan, expected=subject.expected[measure], note="known, but not to be counted here")
-    for kind, column in (("media", "path"), ("masks", "masks")):
+    for kind, column in (("media", "path"), ("masks", "masks"), ("splashes", "splash")):
         if subject.knows(column):
             yield from _absent(subject, kind, column)
 

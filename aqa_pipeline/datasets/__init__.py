@@ -11,8 +11,8 @@ and where it has them:
 
 `counts`                     known counts of the whole release, a literal: `{"samples": 3000, "train": 2251, ...}`,
                              under an option's name and values where it decides: `{"task": {"suturing": {...}, ...}}`
-`media(...)`                 by kind ("videos", "keypoints", "features", "masks") the folders of which one must be there
-                             for that kind to be read; without the function the annotation files hold everything
+`media(...)`                 by kind ("videos", "keypoints", "features", "masks", "splashes") the folders of which one
+                             must be there for that kind to be read; without it the annotation files hold everything
 `judged(judge_scores, d)`    final score that the rules of the sport make of one video's marks
 `label_errors(...)`          an iterator of (video id, kind of mistake, text) where its files contradict themselves
 `keypoints(video_ids, ...)`  keypoints of its own: an iterator of (video id, (T, K, 3 or 4), facts)
@@ -37,5 +37,6 @@ MORE_COLUMNS = {
     "broadcast": "the untrimmed video that the clip was cut from",
     "identity": "a name that the same clip bears in every data set which holds it, as `mtl_aqa/03/021`",
     "masks": "a folder of pictures of the athlete's mask, named like the frames",
+    "splash": "a pickle with the splash's mask in every frame, or None (`training.pictures.SplashFiles`)",
     "keypoint_set": "what the keypoints of a keypoint file are",
 }

@@ -14,7 +14,10 @@ from aqa_pipeline.errors import InputError, nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-_TEXT = ("video_id", "path", "action_type", "group", "part", "event", "subject", "broadcast", "identity", "masks")
+_TEXT = (
+    *("video_id", "path", "action_type", "group", "part", "event", "subject", "broadcast", "identity"),
+    *("masks", "splash"),
+)
 _NUMBERS = ("fps", "difficulty", "score")
 _COUNTS = ("first_frame", "last_frame", "fold")
 

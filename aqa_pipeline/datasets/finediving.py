@@ -1,5 +1,5 @@
 """FineDiving: 3000 dives of 135 competition videos, with the sub-action of every frame; FineDiving-HM's masks and
-FineDiving-Pose's keypoints where they are at hand.
+FineDiving-Pose's keypoints where they are at hand, and HP-MCoRe's masks of the splash.
 
 As released, under `root`:
 
@@ -10,6 +10,7 @@ As released, under `root`:
     FineDiving/<video>/<clip>/<frame>.jpg                frames under their number in the untrimmed video
     FineDiving_HM/<video>/<clip>/<frame>.jpg             masks of the same names
     Pose/<video>/pred_comp_<clip>.npz                    keypoints of the 96 frames that the field samples
+    FineDiving-splash/<video>/<clip>.pkl                 masks of the splash, one a frame
 
 The pickles may also lie directly in `root`, and some may be missing. Where they disagree the coarse file counts, then
 the fine one: for ('17', 164), the one dive whose difficulties differ, the coarse file alone agrees with MTL-AQA and
@@ -66,6 +67,7 @@ SUB_ACTIONS = {
 """Names of the 29 label ids in use, for copies without the fine file."""
 
 JOINTS = 16  # of MPII
+SPLASHES = "FineDiving-splash"  # as HP-MCoRe's configuration calls it
 
 compose = times_difficulty
 execution = over_difficulty
@@ -108,7 +110,12 @@ Key = tuple[str, int]  # video and clip
 
 
 def annotation_files(
-    *, root: Path | str, frames: str = "FineDiving", masks: str = "FineDiving_HM", poses: str = "Pose"
+    *,
+    root: Path | str,
+    frames: str = "FineDiving",
+    masks: str = "FineDiving_HM",
+    poses: str = "Pose",
+    splashes: str = SPLASHES,
 ) -> list[Path]:
     """The pickles that are there; those with labels that are expected where none is."""
     labels, splits = _present(Path(root), _FILES), _present(Path(root), _SPLITS)
@@ -117,19 +124,30 @@ def annotation_files(
 
 
 def media(
-    *, root: Path | str, frames: str = "FineDiving", masks: str = "FineDiving_HM", poses: str = "Pose"
+    *,
+    root: Path | str,
+    frames: str = "FineDiving",
+    masks: str = "FineDiving_HM",
+    poses: str = "Pose",
+    splashes: str = SPLASHES,
 ) -> dict[str, list[Path]]:
-    """Folders of frames, masks and keypoints, of each kind one of which must be there."""
+    """Folders of frames, masks, keypoints and splashes, of each kind one of which must be there."""
     root = Path(root)
     return {
         "videos": [root / frames, root / _FRAMES],
         "masks": [root / masks, root / _MASKS],
         "keypoints": [root / poses],
+        "splashes": [root / splashes],
     }
 
 
 def samples(
-    *, root: Path | str, frames: str = "FineDiving", masks: str = "FineDiving_HM", poses: str = "Pose"
+    *,
+    root: Path | str,
+    frames: str = "FineDiving",
+    masks: str = "FineDiving_HM",
+    poses: str = "Pose",
+    splashes: str = SPLASHES,
 ) -> pd.DataFrame:
     """One row a dive, the official split in `part`; the competition without its round is group and event.
 
@@ -141,9 +159,9 @@ def samples(
     root = Path(root)
     files = _read(root)
     clips, names = _merged(files), _names_of_ids(files.get("fine", {}))
-    places = media(root=root, frames=frames, masks=masks, poses=poses)
-    folder, mask_folder = first_folder(places["videos"]), first_folder(places["masks"])
-    table = pd.DataFrame([_row(key, clip, names, folder, mask_folder) for key, clip in clips.items()])
+    places = media(root=root, frames=frames, masks=masks, poses=poses, splashes=splashes)
+    folders = [first_folder(places[kind]) for kind in ("videos", "masks", "splashes")]
+    table = pd.DataFrame([_row(key, clip, names, *folders) for key, clip in clips.items()])
     splits = _present(root, _SPLITS)
     if splits:
         table["part"] = _parts(splits, clips)
@@ -157,6 +175,7 @@ def keypoints(
     frames: str = "FineDiving",
     masks: str = "FineDiving_HM",
     poses: str = "Pose",
+    splashes: str = SPLASHES,
 ) -> Iterator[tuple[str, np.ndarray, dict]]:
     """Video id, keypoints (96, 16, 3) in pixels, and facts of the given dives, as far as their files are there.
 
@@ -174,7 +193,12 @@ def keypoints(
 
 
 def label_errors(
-    *, root: Path | str, frames: str = "FineDiving", masks: str = "FineDiving_HM", poses: str = "Pose"
+    *,
+    root: Path | str,
+    frames: str = "FineDiving",
+    masks: str = "FineDiving_HM",
+    poses: str = "Pose",
+    splashes: str = SPLASHES,
 ) -> Iterator[tuple[str, str, str]]:
     """Video id, kind and text of everything that the files say twice and differently, in the order of the dives.
 
@@ -251,7 +275,9 @@ def _names_of_ids(fine: dict[Key, dict[str, Any]]) -> dict[int, str]:
     return SUB_ACTIONS | {label: names.most_common(1)[0][0] for label, names in votes.items()}
 
 
-def _row(key: Key, clip: dict[str, Any], names: dict[int, str], frames: Path, masks: Path) -> dict[str, Any]:
+def _row(
+    key: Key, clip: dict[str, Any], names: dict[int, str], frames: Path, masks: Path, splashes: Path
+) -> dict[str, Any]:
     video, index = key
     event = re.sub(r"_r?\d+$", "", video)
     source = "mtl_aqa" if re.fullmatch(r"\d\d", video) else "finediving"
@@ -271,6 +297,7 @@ def _row(key: Key, clip: dict[str, Any], names: dict[int, str], frames: Path, ma
         "broadcast": video,
         "identity": f"{source}/{video}/{index:03d}",
         "masks": str(masks / video / str(index)),
+        "splash": str(splashes / video / f"{index}.pkl"),
     }
 
 

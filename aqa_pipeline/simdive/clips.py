@@ -38,6 +38,7 @@ class Clip:
     boxes: np.ndarray  # (T, 4) float32 x1 y1 x2 y2 of the visible body, pixels; NaN where it is hidden
     keypoints: np.ndarray  # (T, 133, 3) float32 x, y, 2 visible / 1 hidden / 0 under water or out of the picture
     masks: np.ndarray  # (T, H, W) bool, the visible body
+    splashes: np.ndarray  # (T, H, W) bool, the splash
     phases: np.ndarray  # (T,) int, number of the sub-action in annotation["steps"]
     times: np.ndarray  # (T,) seconds
     annotation: dict[str, Any]  # a row of the samples, less path and shard
@@ -86,6 +87,7 @@ def simulate_clip(
         boxes=np.stack([truth.box for truth in truths]),
         keypoints=np.stack([truth.keypoints for truth in truths]),
         masks=np.stack([truth.mask for truth in truths]),
+        splashes=np.stack([truth.splash for truth in truths]),
         phases=phases,
         times=film.times,
         annotation=_annotation(dive, starts, n_frames=len(frames), fps=fps),
@@ -154,7 +156,7 @@ def simulate_shard(
     Parameters
     ----------
     videos : folder that gets `<video id>.mp4` files and, last of all, `annotations.parquet`
-    truth : store of kind "truth": box (T, 4), keypoints (T, 133, 3), mask (T, H, W), phase (T,) and facts
+    truth : store of kind "truth": box (T, 4), keypoints (T, 133, 3), mask and splash (T, H, W), phase (T,) and facts
     seed, n_dives : which dives; dive `i` of a seed is the same for every `n_dives` and every sharding
     width, height, fps, aftermath : see `simulate_clip`
     shard, n_shards : keep the dives whose `shard_of(video id, n_shards)` is `shard`
@@ -182,7 +184,8 @@ def simulate_shard(
             write_video(Path(videos) / f"{video_id}.mp4", clip.frames, fps=fps)
             rows.append(dict(path=f"{video_id}.mp4", **clip.annotation))
             sub_actions = json.dumps([step["sub_action"] for step in clip.annotation["steps"]])
-            arrays = dict(box=clip.boxes, keypoints=clip.keypoints, mask=clip.masks, phase=clip.phases)
+            of_pixels = dict(mask=clip.masks, splash=clip.splashes)
+            arrays = dict(box=clip.boxes, keypoints=clip.keypoints, **of_pixels, phase=clip.phases)
             store.put(video_id, arrays, **clip.facts, sub_actions=sub_actions)
         return _write_annotations(Path(videos) / "annotations.parquet", rows)
 

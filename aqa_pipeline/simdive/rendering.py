@@ -24,6 +24,7 @@ PIXELS_A_SUBFRAME, MOST_SUBFRAMES = 2.0, 6
 SOFTNESS = 0.02  # metres over which the body's surface is smoothed
 SEEN = 0.35  # share of the exposure in which the body must cover a pixel of its mask
 SMALLEST = 0.003  # square metres of visible body, below which there is no athlete to find
+DENSE = 0.5  # cover from which a pixel shows the splash and no more the body
 UNSEEN, HIDDEN, VISIBLE = 0, 1, 2
 
 
@@ -34,6 +35,7 @@ class Truth:
     box: np.ndarray  # (4,) float32 x1 y1 x2 y2 of the visible body, pixels; NaN where none is visible
     keypoints: np.ndarray  # (133, 3) float32 x, y and UNSEEN (under water, out of the picture), HIDDEN or VISIBLE
     mask: np.ndarray  # (H, W) bool, the visible body
+    splash: np.ndarray  # (H, W) bool, where drops and foam cover more than they let through
     time: float  # seconds from the clip's start
 
 
@@ -86,14 +88,15 @@ class Film:
         mask = np.zeros(frame.shape[:2], bool)
         buffer = self._draw_body(frame, mask, instants)
         cover = self._splash.cover(self.camera, centre, instants)
+        splash = np.zeros_like(mask) if cover is None else cover >= DENSE
         if cover is not None:
             _whiten(frame, cover, self.venue)
-            mask &= cover < 0.5
+            mask &= ~splash
         keypoints = self._keypoints(time, centre, buffer, cover)
         y, x = self._grain[index]
         h, w = frame.shape[:2]
         frame = cv2.add(frame, self._noise[y : y + h, x : x + w], dtype=cv2.CV_8U)
-        return frame, Truth(box_of(mask, SMALLEST * self.camera.scale**2), keypoints, mask, time)
+        return frame, Truth(box_of(mask, SMALLEST * self.camera.scale**2), keypoints, mask, splash, time)
 
     def _ends(self, times: np.ndarray) -> np.ndarray:
         """Capsule ends (S, C, 2, 3) in pixels at the times (S,)."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from aqa_pipeline.audit import Subject
 
-VERSION = 1
+VERSION = 2
 
 
 def audit(

@@ -9,7 +9,7 @@ from aqa_pipeline.errors import InputError, nearest
 from aqa_pipeline.simdive import clips
 from aqa_pipeline.stages import Options, command_line, made_by, progress
 
-VERSION = 1
+VERSION = 2
 
 
 def simulate(videos: Path, truth: Path, *, shard: int = 0, shards: int = 1, options: Options = {}) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from aqa_pipeline.stages import Options, command_line
 
-VERSION = 2
+VERSION = 3
 
 log = logging.getLogger("aqa_pipeline")
 
@@ -49,9 +49,9 @@ def train(
 
     A system that is trained in steps reads its DRAWS; TRUTH stores are for the ceiling alone. ROLES says which feature
     set fills which role. FRAMES, with the BOXES of the athlete where FRAMES_OPTIONS say that the view follows him, are
-    for systems trained end to end; MASKS, truth stores, or the folders of masks that the samples name, are labels of
-    the training part. Resized frames stay in memory up to MEMORY_MB. OFFICIAL is a checkpoint of the system's released
-    code that training begins with.
+    for systems trained end to end; MASKS, truth stores, or the masks that the samples name, are labels of the training
+    part. Resized frames stay in memory up to MEMORY_MB. OFFICIAL is a checkpoint of the system's released code that
+    training begins with.
 
     One thread makes a run the same bit by bit. WORKERS are processes that read batches ahead. A run that was killed
     goes on from the state that it left in its folder.
@@ -63,9 +63,10 @@ def train(
 
     table, parts = pd.read_parquet(samples), pd.read_parquet(folds)
     files = runs.Files(features=features or [], truth=truth, frames=frames, boxes=boxes, masks=masks)
-    folders = _mask_folders(table) if frames_options.get("masks") else {}
     begins = dict(file=official, sha256=weights.sha256(official)) if official else {}
-    read = dict(roles=roles, frames=frames_options, mask_folders=folders, memory_mb=memory_mb)
+    labels = dict(mask_folders=_paths(table, "masks"), splashes=_paths(table, "splash"))
+    labels = labels if frames_options.get("masks") else {}
+    read = dict(roles=roles, frames=frames_options, **labels, memory_mb=memory_mb)
     with (
         runs.open_inputs(files, threads=threads, **read) as inputs,
         ranks.joined(training.get("devices", 1), device=device) as together,
@@ -88,10 +89,10 @@ def train(
                 log.info("%s, fold %d, seed %d: trained in %.1f s", system, number, seed, time.monotonic() - started)
 
 
-def _mask_folders(samples) -> dict[str, Path]:
-    """Where the pictures of the athlete's masks lie, by video."""
-    named = samples.dropna(subset="masks") if "masks" in samples else samples[:0].assign(masks="")
-    return {video_id: Path(folder) for video_id, folder in zip(named["video_id"], named["masks"], strict=True)}
+def _paths(samples, column: str) -> dict[str, Path]:
+    """Where the masks of a column of the samples lie, by video."""
+    named = samples.dropna(subset=column) if column in samples else samples[:0].assign(**{column: ""})
+    return {video_id: Path(path) for video_id, path in zip(named["video_id"], named[column], strict=True)}
 
 
 if __name__ == "__main__":

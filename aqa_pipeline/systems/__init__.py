@@ -22,7 +22,7 @@ A network may also offer `learn_labels(labels)`, which is called once before tra
 called before every step with the share of the steps that are done.
 
 `needs` says what a system reads besides the samples: "features", "draws" (it is trained by the loop, step by step),
-"exemplars", "sub_actions", "transitions", "masks", "truth". `raw_target = True` leaves the target in its own units, for
-systems with bins or leaves. A system that makes sense for one target alone names it as `target`; one
-that learns it in its own units says `raw_target = True`.
+"exemplars", "sub_actions", "transitions", "masks" (of athletes), "splashes" (masks too), "truth". `raw_target = True`
+leaves the target in its own units, for systems with bins or leaves. A system that makes sense for one target alone
+names it as `target`. One with an option that must say the same as `exemplars.choose` names it as `exemplar_choice`.
 """

@@ -146,7 +146,7 @@ def snippets(
     """The encoder of snippets: I3D of `width` with Kinetics `weights`, or stored features brought to `dim` channels."""
     name = modality(facts, role)
     if name != "frames":
-        return StoredSnippets(name, facts.n_frames, facts.dims[name], dim, starts, dropout)
+        return StoredSnippets(name, facts.lengths[name], facts.dims[name], dim, starts, dropout)
     from aqa_pipeline.backbones import i3d
 
     check_length(facts, starts)

@@ -33,6 +33,7 @@ from aqa_pipeline.systems import _encoders
 from aqa_pipeline.systems._comparison import Comparison, Encoded, halves
 
 needs = {"features", "draws", "exemplars"}
+exemplar_choice = "ranges_of"
 raw_target = True  # leaves are ranges of marks or points
 
 STARTS = [*range(0, 81, 10), 86]  # of the ten snippets of 103 frames; the code never looks at the last frame
@@ -167,7 +168,7 @@ def build(
         Largest difference, in units of the target; None for the range of the training part. CoRe: 30 for marks, 100 for
         scores and for AQA-7 brought to 0 .. 100.
     ranges_of
-        Which training pairs the ranges of the leaves are taken from; should be what `exemplars.choose` pairs.
+        Which training pairs the ranges of the leaves are taken from; must be what `exemplars.choose` pairs.
     starts, width, weights, freeze_batch_norm, pixels, dim, dropout
         See `_encoders.snippets`.
     """

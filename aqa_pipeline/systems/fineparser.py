@@ -222,7 +222,7 @@ class FineParser(Comparison):
         """Focal losses of the five masks, summed, over the clips whose masks are known."""
         if logits is None or "athlete" not in clips.masks:
             return {}
-        known = clips.masks["known"]  # (B,)
+        known = clips.masks["athlete_known"]  # (B,)
         if not known.any():
             return {}
         truth = _encoders.cut(clips.masks["athlete"][known], self.starts)  # (B, S, 16, H, W)

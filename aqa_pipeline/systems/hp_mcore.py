@@ -21,7 +21,7 @@ there is an option; the default is the paper's:
 
 Splash-aware supervision is named in a summary of the paper; its loss, head and weight are nowhere to be found, so it
 cannot be reproduced. `splash_loss` is our own in its place, off unless asked for: the pictures of the entry step tell
-how much of the frame the splash covers, learnt from masks under the name "splash" where clips have them.
+how much of the frame the splash covers, learnt from masks of the splash where they are known (`frames.masks`).
 
 Without a feature set for "skeleton" the poses are missing: InputError unless `skeleton: false` says so.
 
@@ -52,7 +52,7 @@ from aqa_pipeline.systems import _encoders, _released
 from aqa_pipeline.systems._comparison import Comparison, Encoded, halves, known_or, two_way
 from aqa_pipeline.transitions import GRID
 
-needs = {"features", "draws", "exemplars", "transitions"}
+needs = {"features", "draws", "exemplars", "transitions", "splashes"}
 
 tiny = dict(
     dim=5, width=0.05, static_width=0.2, starts=[0, 4, 8], skeleton_width=4, token=8, positions=2, heads=2
@@ -171,9 +171,12 @@ class HPMCoRe(Comparison):
         frames = steps.placed(transitions, seen.static.shape[1])
         snippets = self._at_snippets(transitions)
         dynamic, static = self._reduced("fused", seen.dynamic, snippets), self._reduced("static", seen.static, frames)
-        poses = [None] * steps.STEPS if seen.skeleton is None else self._cut(seen.skeleton, frames)
+        poses = [None] * steps.STEPS if seen.skeleton is None else self._poses(seen.skeleton, transitions)
         fused = [fuse(*pair) for fuse, *pair in zip(self.fuse, dynamic, poses, strict=True)]
         return {"fused": torch.stack(fused, dim=1), "static": torch.stack(static, dim=1)}
+
+    def _poses(self, skeleton: Tensor, transitions: Tensor) -> list[Tensor]:
+        return self._cut(skeleton, steps.placed(transitions, skeleton.shape[1]))  # may be longer than the static ones
 
     def _reduced(self, branch: str, sequence: Tensor, transitions: Tensor) -> list[Tensor]:
         cut = self._cut(sequence, transitions)
@@ -209,18 +212,17 @@ class HPMCoRe(Comparison):
             return {}
         if "splash" not in clips.masks:
             raise InputError("hp_mcore.splash_loss: found no masks 'splash', expected them, or 0")
-        covered = splash_cover(clips.masks["splash"])
-        known = torch.isfinite(covered)
+        known = clips.masks["splash_known"]  # (B,)
         if not known.any():
             return {}
-        said = self.splash(static[:, ENTRY]).mean(dim=1)  # (B,)
+        said, covered = self.splash(static[:, ENTRY]).mean(dim=1), splash_cover(clips.masks["splash"])
         return {"splash": self.splash_loss * functional.l1_loss(said[known], covered[known])}
 
 
 def splash_cover(masks: Tensor) -> Tensor:
-    """Share of the picture (B,) under the splash, of masks (B, T, H, W): mean of the frames with one, NaN without."""
+    """Share of the picture (B,) under the splash, of masks (B, T, H, W): mean of the frames with one, 0 without."""
     covered = masks.flatten(2).float().mean(dim=2)  # (B, T)
-    return covered.sum(dim=1) / (covered > 0).sum(dim=1)
+    return covered.sum(dim=1) / (covered > 0).sum(dim=1).clamp(min=1)
 
 
 def build(

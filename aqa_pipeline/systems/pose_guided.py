@@ -151,10 +151,11 @@ def build(
             raise InputError(f"pose_guided.{name}: found '{found}', {nearest(found, known)}")
     n_classes = len(facts.sub_actions) if sub_action_loss else 0
     kind = block if exemplar else "encoder"
-    read = dim * (facts.n_frames + 1) if readout == "all" else dim
+    n_frames = _length(facts)
+    read = dim * (n_frames + 1) if readout == "all" else dim
     return PoseGuided(
         nn.Sequential(nn.Dropout(input_dropout), nn.Linear(sum(facts.dims.values()), dim)),
-        _positions(position, facts.n_frames, dim),
+        _positions(position, n_frames, dim),
         nn.Parameter(0.02 * torch.randn(dim)) if token == "learned" else _fixed(torch.zeros(dim)),
         Stack(dim, heads, layers=layers, kind=kind, norm=norm, ratio=ratio, dropout=dropout),
         nn.Sequential(nn.Dropout(head_dropout), mlp([read, *head, 1])),
@@ -165,6 +166,14 @@ def build(
         sub_action_loss=sub_action_loss,
         both_directions=both_directions,
     )
+
+
+def _length(facts: Facts) -> int:
+    """The one length of all modalities, which are read side by side."""
+    lengths = set(facts.lengths.values())
+    if len(lengths) != 1:
+        raise InputError(f"clips.n_frames: found {dict(facts.lengths)}, expected one length, as pose_guided joins them")
+    return lengths.pop()
 
 
 def _positions(position: str, n_frames: int, dim: int) -> nn.Parameter:

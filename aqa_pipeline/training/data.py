@@ -113,7 +113,8 @@ class Data:
     inputs
         Modality -> its features, and "frames" -> pictures. A video must be in all of them.
     n_frames, sampling
-        Length of every sequence and how it is reached; 0 keeps each as long as it is (for batches of one).
+        Length of every sequence, or lengths by modality, and how it is reached; 0 keeps each as long as it is (for
+        batches of one).
     normalise
         Whether inputs and targets are scaled to mean 0 and sd 1 with the statistics that `fit` took.
     scale_target
@@ -123,7 +124,7 @@ class Data:
     show_transitions
         Whether batches for training hold the true transitions, for systems that predict them.
 
-    Where there are pictures, `sub_action` belongs to the frames that are shown, else to the rows of the features.
+    Where there are pictures, `sub_action` belongs to the frames that are shown, else to the rows of the first features.
     """
 
     def __init__(
@@ -132,7 +133,7 @@ class Data:
         inputs: Mapping[str, Features | Pictures],
         targets: Mapping[str, float],
         *,
-        n_frames: int = 32,
+        n_frames: int | Mapping[str, int] = 32,
         sampling: str = "linear",
         normalise: bool = True,
         scale_target: bool = True,
@@ -149,11 +150,12 @@ class Data:
         self.inputs = {modality: features for modality, features in inputs.items() if modality != FRAMES}
         self.pictures: Pictures | None = inputs.get(FRAMES)
         self.targets = targets
-        self.n_frames, self.sampling, self.normalise = n_frames, sampling, normalise
+        self.lengths = _lengths(n_frames, self.inputs)
+        self.sampling, self.normalise = sampling, normalise
         self.scale_target = normalise and scale_target
         self.features_of: dict[str, str] = {}  # a control gives a video the features of another
         self.scales: dict[str, np.ndarray] = {}
-        self.facts = Facts(dims={}, n_frames=n_frames)
+        self.facts = Facts(dims={}, lengths=self.lengths)
         self._left = memory_mb * 2**20
         self._kept: dict[str, dict[str, Any]] = {}
 
@@ -174,7 +176,7 @@ class Data:
         scaled = self.scaled(targets)
         facts = Facts(
             dims=dims,
-            n_frames=self.n_frames,
+            lengths=self.lengths,
             pictures=None if self.pictures is None else self.pictures.view.size,
             sub_actions=tuple(sorted({step["sub_action"] for steps in rows["steps"] for step in _steps(steps)})),
             action_types=tuple(sorted(rows["action_type"].dropna().unique())),
@@ -300,17 +302,17 @@ class Data:
         return moved
 
     def _masks(self, sources: Sequence[str], draw: tuple[int, ...] | None) -> dict[str, Tensor]:
-        """ "athlete" (B, T, H, W) and whether it is "known" (B,); none outside training, where they are no labels."""
+        """ "athlete" (B, T, H, W) and "athlete_known" (B,), the same of "splash"; none outside training: no labels."""
         import torch
 
-        if draw is None or self.pictures is None or not self.pictures.has_masks:
+        if draw is None or self.pictures is None:
             return {}
-        masks = [self.pictures.mask(source, draw) for source in sources]
-        unknown = torch.zeros(self.pictures.view.size, dtype=torch.bool)
-        return {
-            "athlete": torch.stack([unknown if mask is None else mask for mask in masks]),
-            "known": torch.tensor([mask is not None for mask in masks]),
-        }
+        unknown, found = torch.zeros(self.pictures.view.size, dtype=torch.bool), {}
+        for kind in self.pictures.kinds_of_masks:
+            masks = [self.pictures.mask(source, draw, of=kind) for source in sources]
+            found[kind] = torch.stack([unknown if mask is None else mask for mask in masks])
+            found[f"{kind}_known"] = torch.tensor([mask is not None for mask in masks])
+        return found
 
     def _prepared(self, video_id: str) -> dict[str, Tensor]:
         """Inputs by modality (T, D), and sub_action (T,), of one video."""
@@ -331,13 +333,16 @@ class Data:
     def _sequence(self, modality: str, video_id: str) -> np.ndarray:
         mean, sd = self.scales[f"input.{modality}"]
         sequence = ((self.inputs[modality].read(video_id) - mean) / sd).astype(np.float32)
-        return resample(sequence, self.n_frames, sampling=self.sampling) if self.n_frames else sequence
+        return self._resampled(modality, sequence, self.sampling)
+
+    def _resampled(self, modality: str, sequence: np.ndarray, sampling: str) -> np.ndarray:
+        n_frames = self.lengths[modality]
+        return resample(sequence, n_frames, sampling=sampling) if n_frames else sequence
 
     def _sub_action(self, video_id: str) -> np.ndarray:
         """Class of each sampled row (T,): the sub_action at the frame where the row begins."""
-        first_frames = next(iter(self.inputs.values())).first_frames(video_id)
-        frames = resample(first_frames, self.n_frames, sampling="nearest") if self.n_frames else first_frames
-        return self._labels(video_id, frames)
+        modality, features = next(iter(self.inputs.items()))
+        return self._labels(video_id, self._resampled(modality, features.first_frames(video_id), "nearest"))
 
     def _labels(self, video_id: str, frames: np.ndarray) -> np.ndarray:
         """Class of the sub_action at some frames (T,)."""
@@ -346,6 +351,19 @@ class Data:
         for step in _steps(self.samples.at[video_id, "steps"]):
             labels[frames >= step["first_frame"]] = number.get(step["sub_action"], NO_LABEL)
         return labels
+
+
+def _lengths(n_frames: int | Mapping[str, int], modalities: Iterable[str]) -> dict[str, int]:
+    """Length by modality; InputError where some are given and others are not."""
+    if not isinstance(n_frames, Mapping):
+        return dict.fromkeys(modalities, n_frames)
+    modalities = list(modalities)
+    for role in sorted({*modalities, *n_frames}):
+        if role not in modalities:
+            raise InputError(f"clips.n_frames: unknown '{role}', {nearest(role, modalities)}")
+        if role not in n_frames:
+            raise InputError(f"clips.n_frames: no length of '{role}', expected one of each: {', '.join(modalities)}")
+    return {modality: n_frames[modality] for modality in modalities}
 
 
 def _moments(sequences: Iterable[np.ndarray]) -> np.ndarray:

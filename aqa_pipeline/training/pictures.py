@@ -1,4 +1,4 @@
-"""The modality "frames": pictures of clips from frame stores, and masks of the athlete where they are labels.
+"""The modality "frames": pictures of clips from frame stores, and masks of athlete and splash where they are labels.
 
 Nothing is read before it is asked for. Frames are decoded once and kept resized, not yet cropped, as long as memory
 lasts; shift, crop and flip are drawn anew for every training step. Processes that are forked read for themselves.
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from aqa_pipeline import frames, stores
+from aqa_pipeline import frames, stores, untrusted
 from aqa_pipeline.errors import InputError, nearest
 from aqa_pipeline.layers.views import BILINEAR, Placement, View, bilinear, followed
 
@@ -25,9 +25,10 @@ FRAMES = "frames"  # name of the modality
 MEMORY_MB = 2000
 OPTIONS = (*View.__dataclass_fields__, "view", "detector", "masks")  # of a configuration
 HALF = 127.5  # of a mask's grey levels: from there on it is the athlete (rounded, as FineParser's code does)
+SPLASH_MASKS = "splash_pred_masks"  # of a pickle of HP-MCoRe
+TRUTH = {"athlete": "mask", "splash": "splash"}  # kind of mask -> its array in a truth store
 
-Key = tuple[str, int, int]  # video, frame, filter
-_MASK = -1  # in the place of the filter: the frame's mask
+Key = tuple[str, int, int | str]  # video, frame, and filter or kind of mask
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Seen:
 
 
 class Masks(Protocol):
-    """Masks of the athlete, clip by clip."""
+    """Masks of one kind, clip by clip."""
 
     def read(self, video_id: str, index: Sequence[int], number: Sequence[int]) -> list[np.ndarray] | None:
         """Grey pictures `(H, W)` uint8 of frames with these indices and numbers; None where one is not known."""
@@ -49,20 +50,19 @@ class Masks(Protocol):
 class StoredMasks:
     """Masks of simulated clips, from truth stores."""
 
-    def __init__(self, readers: Sequence[stores.Reader]) -> None:
+    def __init__(self, readers: Sequence[stores.Reader], array: str) -> None:
         self._reader_of = {video_id: reader for reader in readers for video_id in reader}
+        self._array = array
 
     def read(self, video_id: str, index: Sequence[int], number: Sequence[int]) -> list[np.ndarray] | None:
         if video_id not in self._reader_of:
             return None
-        masks = (
-            self._reader_of[video_id].array(video_id, "mask").astype(np.uint8) * 255
-        )  # (n, H, W), one deflated block
-        return [masks[i] for i in index]
+        masks = self._reader_of[video_id].array(video_id, self._array)  # (n, H, W), one deflated block
+        return [masks[i].astype(np.uint8) * 255 for i in index]
 
 
 class MaskFolders:
-    """Masks as grey pictures that bear the numbers of their frames, a folder a clip (FineDiving-HM)."""
+    """Masks of the athlete as grey pictures that bear the numbers of their frames, a folder a clip (FineDiving-HM)."""
 
     def __init__(self, folders: Mapping[str, Path]) -> None:
         self._folders = dict(folders)
@@ -77,6 +77,40 @@ class MaskFolders:
         return [frames.read_picture(files[n])[:, :, 0] for n in number]
 
 
+class SplashFiles:
+    """Masks of the splash, a pickle a clip: a list with a mask for each frame of the clip, or None where there is none.
+
+    As HP-MCoRe's loader reads them. They are square whatever the frames are, and nothing says of which part; we take
+    them for the whole frame. A clip without any mask, or with fewer than it has frames, is not known.
+    """
+
+    def __init__(self, files: Mapping[str, Path]) -> None:
+        self._files = dict(files)
+
+    def read(self, video_id: str, index: Sequence[int], number: Sequence[int]) -> list[np.ndarray] | None:
+        path = self._files.get(video_id)
+        if path is None or not Path(path).is_file():
+            return None
+        masks = splash_masks(path)
+        if all(mask is None for mask in masks) or max(index) >= len(masks):
+            return None
+        empty = np.zeros(next(mask.shape for mask in masks if mask is not None), np.uint8)
+        return [empty if masks[i] is None else masks[i].astype(np.uint8) * 255 for i in index]
+
+
+def splash_masks(path: Path) -> list[np.ndarray | None]:
+    """The masks `(H, W)` bool in a pickle of a clip's splash, all of one size; InputError where there is none."""
+    entry = untrusted.read_pickle(path)
+    masks = entry.get(SPLASH_MASKS) if isinstance(entry, dict) else None
+    if not isinstance(masks, list | tuple):
+        raise InputError(f"{path}: no list '{SPLASH_MASKS}', expected the masks of its frames")
+    found = [None if mask is None else untrusted.array_of(path, mask, "masks") for mask in masks]
+    shapes = {mask.shape for mask in found if mask is not None}
+    if len(shapes) > 1 or any(len(shape) != 2 or 0 in shape for shape in shapes):
+        raise InputError(f"{path}: masks of shapes {sorted(shapes)}, expected one height and width")
+    return [None if mask is None else mask > 0 for mask in found]
+
+
 class Pictures:
     """Clips as a `View` shows them.
 
@@ -85,7 +119,7 @@ class Pictures:
     clips : open frame stores
     view : see `layers.views`
     boxes : open stores of the athlete's boxes, where he is what is shown: the square that follows him
-    masks : labels of a training part; none where a system predicts
+    masks : by kind, labels of a training part; none where a system predicts
     memory_mb : resized frames kept in memory; those beyond are decoded again each time
     """
 
@@ -95,10 +129,10 @@ class Pictures:
         view: View,
         *,
         boxes: Sequence[stores.Reader] | None = None,
-        masks: Masks | None = None,
+        masks: Mapping[str, Masks] = {},
         memory_mb: int = MEMORY_MB,
     ) -> None:
-        self.view, self._masks = view, masks
+        self.view, self._masks = view, dict(masks)
         self._clips = {video_id: reader for reader in clips for video_id in reader}
         self._boxes = None if boxes is None else {video_id: reader for reader in boxes for video_id in reader}
         self._left = memory_mb * 2**20
@@ -109,9 +143,9 @@ class Pictures:
         return video_id in self._clips and (self._boxes is None or video_id in self._boxes)
 
     @property
-    def has_masks(self) -> bool:
-        """Whether masks may be asked for."""
-        return self._masks is not None
+    def kinds_of_masks(self) -> tuple[str, ...]:
+        """What masks may be asked for: "athlete", "splash"."""
+        return tuple(self._masks)
 
     def read(self, video_id: str, draw: Sequence[int] | None = None) -> Seen:
         """One clip, as the key `draw` has it, or as in a test."""
@@ -124,12 +158,12 @@ class Pictures:
         pictures = np.ascontiguousarray(self.view.cut(resized, placement).transpose(0, 3, 1, 2))
         return Seen(torch.from_numpy(pictures), positions, len(self._frame_numbers(video_id)))
 
-    def mask(self, video_id: str, draw: Sequence[int] | None = None) -> Tensor | None:
-        """The athlete's mask `(T, H, W)` bool on the same pixels as `read` with the same key; None: not known."""
+    def mask(self, video_id: str, draw: Sequence[int] | None = None, *, of: str = "athlete") -> Tensor | None:
+        """A mask `(T, H, W)` bool on the same pixels as `read` with the same key; None: not known."""
         import torch
 
         placement, positions = self._placed(video_id, draw)
-        resized = self._resized(video_id, [(video_id, int(i), _MASK) for i in positions], self._masked)
+        resized = self._resized(video_id, [(video_id, int(i), of) for i in positions], self._masked)
         if any(mask is None for mask in resized):
             return None
         return torch.from_numpy(np.ascontiguousarray(self.view.cut(np.stack(resized), placement)))
@@ -167,9 +201,9 @@ class Pictures:
         return self.view.resized(list(clip.take(indices)), filters=filters, regions=self._regions(video_id, indices))
 
     def _masked(self, video_id: str, keys: list[Key]) -> Sequence[np.ndarray | None]:
-        """(N, h, w) bool, or as many times None."""
-        indices = [index for _, index, _ in keys]
-        masks = self._masks.read(video_id, indices, self._frame_numbers(video_id)[indices].tolist())
+        """(N, h, w) bool, or as many times None; all of one kind."""
+        indices, kind = [index for _, index, _ in keys], keys[0][2]
+        masks = self._masks[kind].read(video_id, indices, self._frame_numbers(video_id)[indices].tolist())
         if masks is None:
             return [None] * len(keys)
         facts = self._clips[video_id].facts(video_id)
@@ -193,11 +227,13 @@ def open_pictures(
     boxes: Iterable[Path] = (),
     masks: Iterable[Path] = (),
     folders: Mapping[str, Path] = {},
+    splashes: Mapping[str, Path] = {},
     memory_mb: int = MEMORY_MB,
 ) -> Iterator[dict[str, Pictures]]:
     """The modality "frames" with the `options` of a configuration, where there are frame stores.
 
-    `masks` are truth stores and `folders` folders of masks by video; they are for training alone.
+    `masks` are truth stores; by video, `folders` hold masks of the athlete, `splashes` are files of the splash's. They
+    are for training alone.
     """
     for name in options:
         if name not in OPTIONS:
@@ -210,6 +246,18 @@ def open_pictures(
             [stack.enter_context(stores.read(path, kind=kind)) for path in of_kind]
             for of_kind, kind in ((paths, "frames"), (boxes, "boxes"), (masks, "truth"))
         )
-        source = StoredMasks(truth) if truth else MaskFolders(folders) if folders else None
-        known = dict(boxes=athletes if follows else None, masks=source if labels else None)
+        sources = _sources(truth, folders, splashes) if labels else {}
+        known = dict(boxes=athletes if follows else None, masks=sources)
         yield {FRAMES: Pictures(clips, View(**options), **known, memory_mb=memory_mb)} if clips else {}
+
+
+def _sources(
+    truth: Sequence[stores.Reader], folders: Mapping[str, Path], splashes: Mapping[str, Path]
+) -> dict[str, Masks]:
+    """Masks by kind."""
+    if truth:
+        return {kind: StoredMasks(truth, array) for kind, array in TRUTH.items()}
+    return {
+        **({"athlete": MaskFolders(folders)} if folders else {}),
+        **({"splash": SplashFiles(splashes)} if splashes else {}),
+    }

@@ -233,16 +233,18 @@ def open_inputs(
     roles: Mapping[str, str] = {},
     frames: Mapping[str, Any] = {},
     mask_folders: Mapping[str, Path] = {},
+    splashes: Mapping[str, Path] = {},
     memory_mb: int = MEMORY_MB,
 ) -> Iterator[dict[str, Any]]:
     """All inputs of a run by modality, open for reading; torch is held to so many threads.
 
-    `roles` and `frames` are those of the run's settings; `mask_folders`, by video, are for training alone.
+    `roles` and `frames` are those of the run's settings; `mask_folders` and `splashes`, by video, are for
+    training alone.
     """
     import torch
 
     torch.set_num_threads(threads)
-    labels = dict(masks=files.masks, folders=mask_folders)
+    labels = dict(masks=files.masks, folders=mask_folders, splashes=splashes)
     of_pictures = dict(options=frames, boxes=files.boxes, **labels, memory_mb=memory_mb)
     with (
         open_features(files.features, roles=roles) as inputs,

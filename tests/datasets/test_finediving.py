@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from aqa_pipeline.datasets import COLUMNS, finediving, mtl_aqa
 from aqa_pipeline.errors import InputError
+from aqa_pipeline.training.pictures import splash_masks
 
 CUP, WORLDS = "FINADivingWorldCup2021_Men3m_final", "FINAWorldChampionships2019_Women10mSynchronised_final"
 COARSE, FINE, AQA = (
@@ -39,13 +40,14 @@ def row(table, video_id):
 
 def test_samples(root):
     table = finediving.samples(root=root)
-    assert list(table.columns) == [*COLUMNS, "event", "broadcast", "identity", "masks", "part"]
+    assert list(table.columns) == [*COLUMNS, "event", "broadcast", "identity", "masks", "splash", "part"]
     assert len(table) == 21
     assert dict(table["part"].value_counts()) == {"train": 16, "test": 5}
     coarse = pickle.loads((root / "Annotations" / COARSE).read_bytes())["03", 2]
     dive = row(table, "03.002")
     assert dive["path"] == str(root / "FineDiving" / "03" / "2")
     assert dive["masks"] == str(root / "FineDiving_HM" / "03" / "2")
+    assert dive["splash"] == str(root / "FineDiving-splash" / "03" / "2.pkl")
     assert (dive["first_frame"], dive["last_frame"]) == (coarse["start_frame"], coarse["end_frame"])
     assert (dive["score"], dive["judge_scores"]) == (coarse["dive_score"], coarse["judge_scores"])
     assert (dive["group"], dive["event"], dive["broadcast"]) == ("03", "03", "03")
@@ -199,11 +201,13 @@ def test_media_are_where_samples_say(release):
         numbers = range(dive["first_frame"], dive["last_frame"] + 1)
         for folder in (dive["path"], dive["masks"]):
             assert sorted(p.name for p in Path(folder).iterdir()) == [f"{number:05d}.jpg" for number in numbers]
+        assert len(splash_masks(Path(dive["splash"]))) == len(numbers)
     media = finediving.media(root=root)
     assert {kind: [p.is_dir() for p in paths] for kind, paths in media.items()} == {
         "videos": [True, False],
         "masks": [True, False],
         "keypoints": [True],
+        "splashes": [True],
     }
 
 

@@ -1,4 +1,5 @@
-"""FineDiving as released: five pickles, frames, masks and poses; 21 dives of six videos, eleven slips among them.
+"""FineDiving as released: five pickles, frames, masks, poses and splashes; 21 dives of six videos, eleven
+slips among them.
 
 The dives of videos 01 and 03 are those that `mtl_aqa` writes with the same seed.
 """
@@ -128,6 +129,11 @@ def _media(root: Path, coarse: dict, rng: np.random.Generator) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 shape = (32, 48, 3) if place == "FineDiving" else (32, 48)
                 cv2.imwrite(str(path), np.full(shape, level, np.uint8))
+        splash = root / "FineDiving-splash" / video / f"{index}.pkl"
+        splash.parent.mkdir(parents=True, exist_ok=True)
+        n_frames = entry["end_frame"] - entry["start_frame"] + 1
+        masks = [None if i < n_frames - 9 else rng.random((112, 112)) < 0.1 for i in range(n_frames)]
+        splash.write_bytes(pickle.dumps({"splash": 1, "splash_pred_masks": masks}))
     (root / "Pose" / "01").mkdir(parents=True)
     for index, channels in ((1, 2), (2, 3)):
         np.savez(root / "Pose" / "01" / f"pred_comp_{index}.npz", pred=rng.uniform(0, 48, (96, 16, channels)))

@@ -41,7 +41,7 @@ def test_shapes(clip):
     assert clip.frames.shape == (T, 72, 128, 3)
     assert clip.boxes.shape == (T, 4)
     assert clip.keypoints.shape == (T, 133, 3)
-    assert clip.masks.shape == (T, 72, 128)
+    assert clip.masks.shape == clip.splashes.shape == (T, 72, 128)
     assert clip.phases.shape == clip.times.shape == (T,)
     assert set(np.unique(clip.keypoints[..., 2])) == {0, 1, 2}
 
@@ -67,6 +67,7 @@ def test_files_hold_what_the_clip_says(shard, clip):
     np.testing.assert_array_equal(arrays["box"], clip.boxes)
     np.testing.assert_array_equal(arrays["keypoints"], clip.keypoints)
     np.testing.assert_array_equal(arrays["mask"], clip.masks)
+    np.testing.assert_array_equal(arrays["splash"], clip.splashes)
     np.testing.assert_array_equal(arrays["phase"], clip.phases)
     names = json.loads(facts["sub_actions"])
     assert [names[phase] for phase in arrays["phase"]] == clip.sub_actions

@@ -101,6 +101,18 @@ def test_a_bad_entry_shows_in_the_picture():
     first = next(i for i, shot in enumerate(small) if shot[1].time > film().performance.entry_time + 0.05)
     assert max(late[: first - 2]) == 0.0
     assert late[first + 2] > 1.0
+    covered = [sum(truth.splash.sum() for _, truth in shots) for shots in (small, large)]
+    assert covered[1] > 2 * covered[0]
+
+
+def test_the_splash_is_white_and_hides_the_body(crew, shots):
+    entry = crew.performance.entry_time
+    assert not any(truth.splash.any() for _, truth in shots if truth.time < entry - 0.02)
+    after = [(frame, truth) for frame, truth in shots if entry + 0.1 < truth.time]
+    assert all(truth.splash.sum() > 20 for _, truth in after)
+    assert not any((truth.splash & truth.mask).any() for _, truth in shots)
+    frame, truth = after[1]
+    assert frame[truth.splash].mean() > frame[~truth.splash].mean() + 40
 
 
 def test_faster_bodies_get_more_instants(crew):

@@ -8,7 +8,11 @@ from aqa_pipeline.batches import NO_LABEL, Clips, Facts, Pairs
 B, P, T, J = 3, 4, 6, 2
 DIMS = {"pose": 5, "image": 2, "dynamic": 4, "static": 3, "skeleton": 32}  # the last three are roles of `_encoders`
 FACTS = Facts(
-    dims=DIMS, n_frames=T, sub_actions=("entry", "flight"), action_types=("107b", "5253b"), target_range=(-2, 2)
+    dims=DIMS,
+    lengths=dict.fromkeys(DIMS, T),
+    sub_actions=("entry", "flight"),
+    action_types=("107b", "5253b"),
+    target_range=(-2, 2),
 )
 
 

@@ -35,7 +35,7 @@ def clips(count: int = N, seed: int = 0, **changes) -> Clips:
     return Clips(**{**fields, **changes})
 
 
-FACTS = Facts(dims={"pose": D}, n_frames=T, action_types=("a", "b", "c"))
+FACTS = Facts(dims={"pose": D}, lengths={"pose": T}, action_types=("a", "b", "c"))
 
 
 def test_pooling_by_hand():

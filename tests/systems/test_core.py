@@ -33,7 +33,7 @@ def of_table(table, target) -> Clips:
 
 def upper_edges(clips: Clips, ranges_of: str, theta: float) -> tuple[int, list[float]]:
     """Number of eligible pairs, and edges of the upper half, as CoRe with its options learns them."""
-    model = core.build(Facts(dims={"dynamic": 2}, n_frames=10), hidden=2, theta=theta, ranges_of=ranges_of)
+    model = core.build(Facts(dims={"dynamic": 2}, lengths={"dynamic": 10}), hidden=2, theta=theta, ranges_of=ranges_of)
     model.learn_labels(clips)
     edges = model.edges.tolist()
     assert edges == [-edge for edge in reversed(edges)]
@@ -183,7 +183,7 @@ def test_options_that_are_none_are_named(options, message):
 
 
 def test_pictures_are_looked_at_end_to_end():
-    facts = Facts(dims={}, n_frames=0, pictures=(26, 32, 32), target_range=(0.0, 30.0))
+    facts = Facts(dims={}, lengths={}, pictures=(26, 32, 32), target_range=(0.0, 30.0))
     model = built(core, facts=facts, starts=[0, 10], width=0.05)
     pictures = torch.randint(0, 256, (B + P, 26, 3, 32, 32), dtype=torch.uint8)
     pairs = batch_for(core)
@@ -211,7 +211,7 @@ def test_released_parameters_are_found_under_our_names():
     theirs = {f"module.{name}": value for name, value in theirs.items()}
     backbone = {"module.backbone.conv3d_0c_1x1.conv3d.bias": torch.zeros(400)}
     ours = core.from_official({"base_model": backbone, "regressor": theirs})
-    model = core.build(Facts(dims={"dynamic": 2}, n_frames=10), hidden=hidden, depth=3, theta=30.0)
+    model = core.build(Facts(dims={"dynamic": 2}, lengths={"dynamic": 10}), hidden=hidden, depth=3, theta=30.0)
     assert ours.keys() == model.state_dict().keys() - {"edges"}
     model.load_state_dict(ours, strict=False)
     pair = torch.randn(2, 5)

@@ -12,7 +12,7 @@ from .conftest import FACTS, built
 
 P, T, H, W = 2, 24, 16, 32
 STARTS = [0, 8]
-PICTURES = Facts(dims={}, n_frames=T, pictures=(T, H, W))
+PICTURES = Facts(dims={}, lengths={}, pictures=(T, H, W))
 WIDE = dict(width=0.1, static="resnet18", freeze_batch_norm=False, static_dim=0)
 
 
@@ -27,7 +27,7 @@ def film(count: int, seed: int) -> Clips:
         transitions=torch.tensor([[20.0, 60.0]]) + torch.arange(count)[:, None],
         masks={
             "athlete": torch.rand(count, T, H, W, generator=generator) < 0.1,
-            "known": torch.ones(count, dtype=torch.bool),
+            "athlete_known": torch.ones(count, dtype=torch.bool),
         },
     )
 
@@ -92,13 +92,13 @@ def test_only_what_lies_under_the_fused_mask_is_seen():
 
 def test_the_mask_loss_is_the_sum_over_five_masks_of_the_clips_that_know_theirs(films):
     model = built(fineparser, facts=PICTURES, starts=STARTS, **WIDE).eval()
-    films.exemplar.masks["known"][0] = False
+    films.exemplar.masks["athlete_known"][0] = False
     _, logits = model.dynamic(films.exemplar)
     assert logits.shape == (5, P, len(STARTS), 16, H, W)
     truth = torch.stack([films.exemplar.masks["athlete"][1:, start : start + 16] for start in STARTS], dim=1)
     expected = sum(focal_loss(logits[i, 1:], truth) for i in range(5))
     torch.testing.assert_close(model._mask_loss(logits, films.exemplar)["masks"], expected)
-    films.exemplar.masks["known"][:] = False
+    films.exemplar.masks["athlete_known"][:] = False
     assert model._mask_loss(logits, films.exemplar) == {}
     assert model._mask_loss(logits, replace(films.exemplar, masks={})) == {}
 

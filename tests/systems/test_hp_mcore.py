@@ -1,15 +1,22 @@
 """HP-MCoRe: snippets and frames, what poses do, how branches are joined, the losses beside the score."""
 
 import math
+from contextlib import contextmanager
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from aqa_pipeline.batches import Facts, Pairs
+from aqa_pipeline.datasets import simdive
 from aqa_pipeline.errors import InputError
 from aqa_pipeline.layers import contrast
+from aqa_pipeline.simdive.clips import simulate_shard
+from aqa_pipeline.stages.extract_frames import extract_frames
 from aqa_pipeline.systems import _released, hp_mcore
+from aqa_pipeline.training.data import Data
+from aqa_pipeline.training.pictures import open_pictures
 
 from .conftest import FACTS, B, P, T, batch_for, built
 
@@ -19,14 +26,17 @@ SPLASH = (T, 4, 5)  # frames, height, width
 def full(**options) -> hp_mcore.HPMCoRe:
     """With the nine snippets of the paper, of 96 frames."""
     torch.manual_seed(0)
-    facts = replace(FACTS, n_frames=96)
+    facts = replace(FACTS, lengths=dict.fromkeys(FACTS.dims, 96))
     return hp_mcore.build(facts, **(hp_mcore.tiny | dict(starts=range(0, 81, 10)) | options)).eval()
 
 
 def splashing(masks: torch.Tensor) -> Pairs:
     """The batch with masks of splashes: the same for every query, and for every exemplar."""
     batch = batch_for(hp_mcore)
-    query, exemplar = ({"splash": masks.expand(count, *SPLASH)} for count in (B, P))
+    known = masks.flatten(1).any(dim=1)
+    query, exemplar = (
+        {"splash": masks.expand(count, *SPLASH), "splash_known": known.expand(count)} for count in (B, P)
+    )
     return replace(batch, query=replace(batch.query, masks=query), exemplar=replace(batch.exemplar, masks=exemplar))
 
 
@@ -54,8 +64,24 @@ def test_poses_lead_the_dynamic_branch_and_leave_the_static_one_alone():
     assert torch.equal(one["transitions"], two["transitions"])
 
 
+def test_stored_features_of_each_role_have_a_length_of_their_own():
+    torch.manual_seed(0)
+    lengths = {"dynamic": 9, "static": 24, "skeleton": 12}
+    facts = replace(FACTS, dims={role: FACTS.dims[role] for role in lengths}, lengths=lengths)
+    model = hp_mcore.build(facts, **(hp_mcore.tiny | dict(starts=range(0, 81, 10)))).eval()
+    assert model.dynamic.as_they_are
+    inputs = {role: torch.randn(P, length, FACTS.dims[role]) for role, length in lengths.items()}
+    clips = replace(batch_for(hp_mcore).exemplar, inputs=inputs)
+    assert model.encode(clips)["fused"].shape == (P, 3, 2, 8)
+    seen = model._see(clips)
+    whole = torch.tensor([[24.0, 72.0]]).expand(P, 2)  # on the grid of 96: a quarter, a half, a quarter
+    middle = model._poses(seen.skeleton, whole)[1]
+    shorter = model._cut(seen.skeleton, torch.tensor([[3.0, 9.0]]).expand(P, 2))[1]
+    assert torch.equal(middle, shorter)
+
+
 def test_poses_have_a_feature_set_of_their_own_or_are_done_without():
-    visual = Facts(dims={"motion": 7}, n_frames=T)
+    visual = Facts(dims={"motion": 7}, lengths={"motion": T})
     with pytest.raises(InputError, match=r"skeleton: found no numbers a frame, expected 32 or 48 of mpii_16; .* false"):
         hp_mcore.build(visual, **hp_mcore.tiny)
     with pytest.raises(InputError, match="found 32 numbers a frame, expected 34 or 51 of coco_17"):
@@ -126,7 +152,7 @@ def test_a_splash_is_the_mean_share_of_the_frames_that_show_one():
     masks[0, 4, 1, :5] = masks[0, 5, :3, :5] = True  # 5 and 15 of 20 pixels
     masks[1, 2] = True
     assert hp_mcore.splash_cover(masks)[:2].tolist() == pytest.approx([0.5, 1.0])
-    assert hp_mcore.splash_cover(masks)[2].isnan()
+    assert hp_mcore.splash_cover(masks)[2] == 0
 
 
 def test_splashes_are_learnt_where_masks_show_them():
@@ -166,3 +192,64 @@ def test_names_of_the_released_pose_guided_block():
     found = _released.pose_guided_block(theirs, "f")
     assert found.keys() == {f"f.{name}" for name in block.state_dict()}
     assert all(torch.equal(found[f"f.{name}"], tensor) for name, tensor in block.state_dict().items())
+
+
+class Still:
+    """Stored features of every video: two rows."""
+
+    def __contains__(self, video_id):
+        return True
+
+    def read(self, video_id):
+        return np.array([[0.0, 1, 2], [3, 4, int(video_id[-1])]], np.float32)
+
+    def first_frames(self, video_id):
+        return np.array([0, 1])
+
+
+@pytest.fixture(scope="module")
+def dives(tmp_path_factory):
+    """Two simulated dives: samples, a frame store, a truth store."""
+    folder = tmp_path_factory.mktemp("dives")
+    size = dict(width=96, height=64, fps=10.0)
+    simulate_shard(folder / "videos", folder / "truth.h5", seed=3, n_dives=2, **size)
+    samples = simdive.samples(folders=[folder / "videos"])
+    samples.to_parquet(folder / "samples.parquet")
+    extract_frames(folder / "samples.parquet", folder / "frames.h5")
+    return samples, folder / "frames.h5", folder / "truth.h5"
+
+
+@contextmanager
+def shown(dives, *, masks):
+    """The dives as pictures, beside stored features for the static branch."""
+    samples, frames, truth = dives
+    view = dict(n_frames=24, resize=[48, 32], swap_resize=False, crop=32, flip=0.0, masks=True)
+    with open_pictures([frames], options=view, masks=[truth] if masks else []) as pictures:
+        inputs = {"static": Still(), **pictures}
+        made = Data(samples, inputs, dict(zip(samples["video_id"], samples["score"], strict=True)), n_frames=4)
+        yield made, made.fit(list(samples["video_id"]))
+
+
+def test_splashes_are_learnt_from_the_truth_of_simulated_dives_and_no_prediction_reads_them(dives):
+    ids = ["dive_00000", "dive_00001"]
+    with shown(dives, masks=True) as (data, facts):
+        torch.manual_seed(0)
+        model = hp_mcore.build(facts, **hp_mcore.tiny, skeleton=False, splash_loss=10.0).eval()
+        batch = data.pairs(ids, ids[::-1], draw=(0, 0))
+        optimiser = torch.optim.Adam(model.parameters(), lr=3e-2)
+        errors = []
+        for _ in range(12):
+            errors.append(model.loss(batch)["splash"])
+            optimiser.zero_grad()
+            errors[-1].backward()
+            optimiser.step()
+        shares = hp_mcore.splash_cover(torch.cat([batch.query.masks["splash"], batch.exemplar.masks["splash"]]))
+        of_a_constant = 10 * (shares - shares.median()).abs().mean()
+        assert errors[-1] < of_a_constant / 2  # the dives are told apart
+        unseen = data.pairs(ids, ids[::-1], show_target=False)
+        assert (unseen.query.masks, unseen.exemplar.masks) == ({}, {})
+        predicted = model.predict(unseen)
+    with shown(dives, masks=False) as (data, _):
+        assert torch.equal(model.predict(data.pairs(ids, ids[::-1], show_target=False)), predicted)
+        with pytest.raises(InputError, match="splash_loss: found no masks 'splash'"):
+            model.loss(data.pairs(ids, ids[::-1], draw=(0, 0)))

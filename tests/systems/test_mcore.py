@@ -51,7 +51,7 @@ def test_without_weight_there_is_no_third_loss():
 
 
 def test_options_that_do_not_fit_are_named():
-    facts = Facts(dims={"static": 9}, n_frames=6)
+    facts = Facts(dims={"static": 9}, lengths={"static": 6})
     with pytest.raises(InputError, match=r"mcore.heads: found 2 for 9 channels"):
         mcore.build(facts, heads=2)
     with pytest.raises(InputError, match=r"mcore.contrast_of: found 'stage', did you mean 'stages'"):
@@ -61,7 +61,7 @@ def test_options_that_do_not_fit_are_named():
 @needs_timm
 def test_pictures_are_seen_frame_by_frame():
     torch.manual_seed(0)
-    facts = Facts(dims={}, n_frames=6, pictures=(6, 32, 24))
+    facts = Facts(dims={}, lengths={}, pictures=(6, 32, 24))
     model = mcore.build(facts, width=0.2, positions=2, heads=1, layers=1, hidden=[6])
     batch = batch_for(mcore)
     frames = [torch.randint(0, 256, (len(c), 6, 3, 32, 24), dtype=torch.uint8) for c in (batch.query, batch.exemplar)]
@@ -79,7 +79,7 @@ def test_pictures_are_seen_frame_by_frame():
 @needs_timm
 def test_released_weights_fit_the_papers_network():
     """Sizes of the whole released model, and that every one of our parameters has a place in it."""
-    model = mcore.build(Facts(dims={}, n_frames=96, pictures=(96, 112, 112)))
+    model = mcore.build(Facts(dims={}, lengths={}, pictures=(96, 112, 112)))
     ours = model.state_dict()
     assert sum(p.numel() for p in model.parameters()) == 9_446_065 - 2  # a bias that a softmax over time takes away
     base = {_theirs(name): tensor for name, tensor in ours.items() if name.startswith("encoder.")}

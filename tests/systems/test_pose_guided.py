@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from aqa_pipeline.batches import Facts
+from aqa_pipeline.errors import InputError
 from aqa_pipeline.systems import pose_guided
 
 from .conftest import T
@@ -61,8 +64,16 @@ def test_frames_without_a_label_and_data_without_labels_are_passed_over(facts, p
     pairs.query.sub_action.fill_(-100)
     pairs.exemplar.sub_action.fill_(-100)
     assert set(model.loss(pairs)) == {"offset"}
-    without = pose_guided.build(Facts(dims=dict(facts.dims), n_frames=T), dim=8, layers=1, sub_action_loss=1.0)
+    without = pose_guided.build(
+        Facts(dims=dict(facts.dims), lengths=facts.lengths), dim=8, layers=1, sub_action_loss=1.0
+    )
     assert without.frame_head is None
+
+
+def test_modalities_of_two_lengths_are_not_read_side_by_side(facts):
+    longer = replace(facts, lengths={**facts.lengths, "image": T + 1})
+    with pytest.raises(InputError, match=r"clips\.n_frames: found .*'image': 7.*, expected one length"):
+        pose_guided.build(longer, dim=8, layers=1)
 
 
 def test_a_zero_token_and_fixed_positions_stay_as_they_are(facts):

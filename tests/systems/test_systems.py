@@ -16,7 +16,7 @@ NETWORKS = [
     name for name in plugins.available("systems") if "draws" in (plugins.constant("systems", name, "needs") or ())
 ]
 CLASSICS = [name for name in plugins.available("systems") if name not in NETWORKS]
-KNOWN_NEEDS = {"features", "draws", "exemplars", "sub_actions", "transitions", "masks", "truth"}
+KNOWN_NEEDS = {"features", "draws", "exemplars", "sub_actions", "transitions", "masks", "splashes", "truth"}
 
 
 @pytest.mark.parametrize("name", plugins.available("systems"))

@@ -12,7 +12,7 @@ from .conftest import built
 
 P = 2
 STARTS = [0, 8]
-PICTURES = Facts(dims={}, n_frames=24, pictures=(24, 64, 96))  # maps of 2 x 3 places
+PICTURES = Facts(dims={}, lengths={}, pictures=(24, 64, 96))  # maps of 2 x 3 places
 NAN = float("nan")
 
 

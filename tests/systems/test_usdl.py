@@ -65,7 +65,7 @@ def test_options_that_are_none_are_named(options, message):
 
 
 def test_pictures_are_looked_at_end_to_end_one_snippet_of_all_clips_at_a_time():
-    facts = Facts(dims={}, n_frames=0, pictures=(26, 32, 32))
+    facts = Facts(dims={}, lengths={}, pictures=(26, 32, 32))
     model = built(usdl, facts=facts, starts=[0, 10], width=0.05)
     pictures = torch.randint(0, 256, (B, 26, 3, 32, 32), dtype=torch.uint8)
     clips = replace(make_clips(B), inputs={"frames": pictures})

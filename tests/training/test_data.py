@@ -70,6 +70,34 @@ def test_modalities_are_named_by_their_folders_and_scaled_by_the_training_part_a
     assert clip.numpy() == pytest.approx((expected - mean) / sd, abs=1e-4)
 
 
+def test_every_modality_has_its_own_length(samples, inputs):
+    made = data(samples, inputs, n_frames={"image": 2, "pose": 6}, normalise=False)
+    assert made.facts.lengths == {"pose": 6, "image": 2}
+    clips = made.clips(["a", "c"])
+    assert {name: tuple(x.shape) for name, x in clips.inputs.items()} == {
+        "pose": (2, 6, D_POSE),
+        "image": (2, 2, D_IMAGE),
+    }
+    assert clips.inputs["pose"][0, :, 0].tolist() == pytest.approx([0, 0.8, 1.6, 2.4, 3.2, 4])
+    assert clips.inputs["image"][1, :, 0].tolist() == [0, 6]
+    first = next(iter(inputs))
+    assert clips.sub_action.shape == (2, made.facts.lengths[first])
+    own = data(samples, inputs, n_frames={"image": 3, "pose": 0}).clips(["b"]).inputs
+    assert (own["pose"].shape[1], own["image"].shape[1]) == (LENGTHS["b"], 3)
+
+
+@pytest.mark.parametrize(
+    ("n_frames", "message"),
+    [
+        ({"pose": 4}, "n_frames: no length of 'image', expected one of each: "),
+        ({"pose": 4, "image": 4, "imge": 4}, "n_frames: unknown 'imge', did you mean 'image'"),
+    ],
+)
+def test_a_missing_length_is_named(samples, inputs, n_frames, message):
+    with pytest.raises(InputError, match=message):
+        data(samples, inputs, n_frames=n_frames)
+
+
 def test_targets_are_scaled_and_come_back(samples, inputs):
     made = data(samples, inputs)
     targets = made.clips(TRAINING).target.double().numpy()

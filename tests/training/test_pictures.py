@@ -1,6 +1,7 @@
 """Three tiny clips whose every pixel says which frame it is, and masks that say the same."""
 
 import multiprocessing
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from aqa_pipeline import frames, stores
 from aqa_pipeline.batches import NO_LABEL
 from aqa_pipeline.errors import InputError
 from aqa_pipeline.training.data import Data, open_features
-from aqa_pipeline.training.pictures import open_pictures
+from aqa_pipeline.training.pictures import open_pictures, splash_masks
 
 LENGTHS = dict(a=9, b=7, c=5)
 H, W, FIRST = 24, 40, 100  # of the frames; number of the first
@@ -46,7 +47,7 @@ def put(v, clips, boxes, truth):
         frame_number=FIRST + np.arange(n), time=np.arange(n) / 25,
     )  # fmt: skip
     clips.put(v, arrays, width=W, height=H, fps=25.0)
-    truth.put(v, {"mask": mask})
+    truth.put(v, {"mask": mask, "splash": ~mask})
     if v != "c":
         boxes.put(v, {"boxes": np.array([[W - 8, 8, W, 16, 1.0]] * n, np.float32)})
 
@@ -58,10 +59,11 @@ def seen(folder):
 
     with contextlib.ExitStack() as stack:
 
-        def opened(*, with_masks=False, folders={}, memory_mb=10, **options):
+        def opened(*, with_masks=False, folders={}, splashes={}, memory_mb=10, **options):
             found = open_pictures(
                 sorted(folder.glob("frames/*")), options={**SMALL, **options}, boxes=sorted(folder.glob("boxes/*")),
-                masks=sorted(folder.glob("truth/*")) if with_masks else (), folders=folders, memory_mb=memory_mb,
+                masks=sorted(folder.glob("truth/*")) if with_masks else (), folders=folders,
+                splashes=splashes, memory_mb=memory_mb,
             )  # fmt: skip
             return stack.enter_context(found)["frames"]
 
@@ -112,7 +114,7 @@ def test_frames_are_decoded_once_while_memory_lasts(seen, monkeypatch):
 
 def test_masks_are_moved_as_the_pictures(seen):
     simulated = seen(with_masks=True, masks=True)
-    assert simulated.has_masks
+    assert simulated.kinds_of_masks == ("athlete", "splash")
     for step in range(20):
         mask = simulated.mask("a", (0, step))
         shown = simulated.read("a", (0, step))
@@ -120,8 +122,9 @@ def test_masks_are_moved_as_the_pictures(seen):
         dark = torch.tensor(20 * shown.positions)[:, None, None]
         assert (mask == (shown.pictures[:, 0] > dark + 30)).float().mean() > 0.99  # JPEG and the resize blur the edge
         assert 0 < mask.float().mean() < 1
-    assert not seen(with_masks=True).has_masks  # not asked for
-    assert not seen(masks=True).has_masks  # not there: predictions
+        assert torch.equal(simulated.mask("a", (0, step), of="splash"), ~mask)
+    assert seen(with_masks=True).kinds_of_masks == ()  # not asked for
+    assert seen(masks=True).kinds_of_masks == ()  # not there: predictions
 
 
 def test_masks_of_pictures_bear_the_numbers_of_the_frames(seen, tmp_path):
@@ -138,6 +141,41 @@ def test_masks_of_pictures_bear_the_numbers_of_the_frames(seen, tmp_path):
     assert follows.mask("a").sum(dim=(1, 2)).tolist() == [0, 0, 45, 90]  # rows 7 to 16, columns 31 to 39
     assert own.mask("b") is None
     assert own.mask("c") is None
+
+
+def test_masks_of_splashes_are_files_of_their_own(seen, tmp_path):
+    square = np.zeros((6, 6), bool)
+    square[4:, :3] = True  # the lower third of the left half, of frames that are wider than high
+    splashes = {v: tmp_path / f"{v}.pkl" for v in "abc"}
+    for v, masks in dict(a=[None] * 4 + [square.tolist()] + [square] * 4, b=[None] * 7).items():
+        splashes[v].write_bytes(pickle.dumps({"splash": 3, "splash_pred_masks": masks}))
+    own = seen(masks=True, splashes=splashes, resize=None, crop=24)
+    assert own.kinds_of_masks == ("splash",)
+    shown = own.mask("a", of="splash")  # frames 0 2 5 8; columns 8 to 31 of 40
+    assert not shown[:2].any()
+    assert shown[2:, 17:, :11].all()
+    assert not shown[2:, :15].any()
+    assert not shown[2:, :, 13:].any()
+    assert own.mask("b", of="splash") is None  # no mask in any frame
+    assert own.mask("c", of="splash") is None  # no file
+    splashes["c"].write_bytes(pickle.dumps({"splash_pred_masks": [square] * 4}))
+    assert seen(masks=True, splashes=splashes).mask("c", of="splash") is None  # four masks of five frames
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"splash": 1}, "no list 'splash_pred_masks'"),
+        ([np.ones((2, 2))], "no list 'splash_pred_masks'"),
+        ({"splash_pred_masks": [np.ones((2, 2)), np.ones((2, 3))]}, r"masks of shapes \[\(2, 2\), \(2, 3\)\]"),
+        ({"splash_pred_masks": [None, np.ones(4)]}, r"masks of shapes \[\(4,\)\]"),
+        ({"splash_pred_masks": ["mask"]}, "masks are no even array of numbers"),
+    ],
+)
+def test_a_file_of_splashes_that_holds_something_else_is_named(tmp_path, entry, message):
+    (tmp_path / "7.pkl").write_bytes(pickle.dumps(entry))
+    with pytest.raises(InputError, match=f"7.pkl: {message}"):
+        splash_masks(tmp_path / "7.pkl")
 
 
 def test_the_athlete_fills_small_pictures(seen):
@@ -228,11 +266,13 @@ def test_masks_are_labels_of_training_batches_alone(samples, seen, folder):
     made = data(samples, {"frames": seen(with_masks=True, masks=True)})
     shown = made.clips(["a", "c"], draw=(0, 0))
     assert shown.masks["athlete"].shape == (2, 4, 12, 12)
-    assert shown.masks["known"].tolist() == [True, True]
+    assert torch.equal(shown.masks["splash"], ~shown.masks["athlete"])
+    assert shown.masks["athlete_known"].tolist() == shown.masks["splash_known"].tolist() == [True, True]
     assert made.clips(["a"]).masks == {}
     partly = data(samples, {"frames": seen(masks=True, folders={"a": folder / "nothing"})})
     unknown = partly.pairs(["a"], ["c"], draw=(0, 0)).exemplar.masks
-    assert unknown["known"].tolist() == [False]
+    assert set(unknown) == {"athlete", "athlete_known"}
+    assert unknown["athlete_known"].tolist() == [False]
     assert not unknown["athlete"].any()
 
 

@@ -93,7 +93,7 @@ def store_of_features(feature_set):
 
 
 def needs(system):
-    """What a system reads besides the samples: features, draws, exemplars, sub_actions, masks, truth."""
+    """What a system reads besides the samples: features, draws, exemplars, sub_actions, masks, splashes, truth."""
     return plugins.constant("systems", system, "needs") or set()
 
 
@@ -250,7 +250,7 @@ def athlete_stores(wildcards, dataset=None):
 
 
 def mask_stores(wildcards):
-    """Masks of simulated athletes, labels of the training part; those of other data sets are pictures."""
+    """Masks of simulated dives, labels of the training part; those of other data sets are files of their own."""
     block = variant_of(wildcards).frames
     known = block is not None and block.masks and is_simulated(wildcards.dataset)
     return stores_of("results/truth/{dataset}/{shard}.h5", wildcards.dataset) if known else []
