@@ -20,7 +20,7 @@ from aqa_pipeline.training import official, runs
 
 SIDE, T, HIDDEN, DEPTH = 32, 17, 6, 3
 NARROW = dict(width=0.05, starts=[0, 1], hidden=HIDDEN, depth=DEPTH, theta=30.0)
-FACTS = Facts(dims={}, n_frames=0, pictures=(T, SIDE, SIDE), target_range=(0.0, 30.0))
+FACTS = Facts(dims={}, lengths={}, pictures=(T, SIDE, SIDE), target_range=(0.0, 30.0))
 VIEW = dict(n_frames=T, resize=None, crop=SIDE, swap_resize=False, flip=0.0)
 
 
