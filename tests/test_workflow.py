@@ -41,6 +41,7 @@ def test_the_table_has_every_row_with_interval_floor_and_ceiling(finished):
         "train_mean",
         "feature_forest",
         "pose_guided",
+        "fineparser",
         "judge_ceiling",
     }
     assert rho.loc[("judge_ceiling", "default"), "value"] > 0.9
