@@ -24,7 +24,7 @@ from aqa_pipeline.training.data import Data, Features, open_features, open_truth
 from aqa_pipeline.training.loop import Engine, History, Optimiser, fit
 from aqa_pipeline.training.pictures import MEMORY_MB, Pictures, open_pictures
 from aqa_pipeline.training.ranks import ALONE, Ranks
-from aqa_pipeline.training.voting import columns, predict_draws
+from aqa_pipeline.training.voting import predict_draws
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -372,21 +372,26 @@ def _checkpoint(
 
 
 class _Steps:
-    """The draws of the training part, as the loop reads them."""
+    """The draws of the training part, as the loop reads them; a pair is two numbers, as CoRe has 450 000 of them."""
 
     def __init__(self, settings: Settings, data: Data, draws: pd.DataFrame) -> None:
         self._data, self._seed = data, settings.seed
-        self._columns = [columns(rows) for _, rows in draws.groupby("step", sort=True)]
-        self.sizes = [len(queries) for queries, _ in self._columns]
+        import pandas as pd
+
+        draws = draws.sort_values("step", kind="stable")
+        numbers, ids = pd.factorize(pd.concat([draws["query"], draws["exemplar"]]))
+        self._pairs, self._ids = numbers.reshape(2, -1), np.asarray(ids, dtype=object)  # exemplar -1: none
+        self.sizes = draws.groupby("step").size().tolist()
+        self._starts = np.cumsum([0, *self.sizes])
         wanted = settings.training.get("steps", len(self.sizes))
         if wanted != len(self.sizes):
             raise InputError(f"training.steps: found {wanted}, but draws of {len(self.sizes)}; draw the pairs again")
 
     def read(self, step: int, rows: slice) -> Clips | Pairs:
         """Some pairs of a step; what is drawn for it at random comes from seed and step."""
-        queries, exemplars = self._columns[step]
-        draw = (self._seed, step)
-        return _batch(self._data, queries[rows], exemplars and exemplars[rows], draw=draw)
+        queries, exemplars = self._pairs[:, self._starts[step] : self._starts[step + 1]][:, rows]
+        names = None if (exemplars < 0).all() else self._ids[exemplars].tolist()
+        return _batch(self._data, self._ids[queries].tolist(), names, draw=(self._seed, step))
 
 
 def _batch(

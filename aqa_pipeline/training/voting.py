@@ -132,14 +132,8 @@ def _table(data: Data, queries: list[str], predicted: np.ndarray, votes: Any, tr
 
 
 def _chunks(draws: pd.DataFrame) -> Iterator[tuple[list[str], list[str] | None]]:
-    """Queries and exemplars, a few queries at a time and all exemplars of each together."""
+    """Queries and exemplars, a few queries at a time and all exemplars of each together; None without exemplars."""
     draws = draws.sort_values("query", kind="stable")
     number = draws.groupby("query", sort=True).ngroup()
     for _, rows in draws.groupby(number.to_numpy() // QUERIES_A_BATCH):
-        yield columns(rows)
-
-
-def columns(rows: pd.DataFrame) -> tuple[list[str], list[str] | None]:
-    """Queries and exemplars of a table of draws; no exemplars where every query stands alone."""
-    exemplars = None if rows["exemplar"].isna().all() else rows["exemplar"].tolist()
-    return rows["query"].tolist(), exemplars
+        yield rows["query"].tolist(), None if rows["exemplar"].isna().all() else rows["exemplar"].tolist()
