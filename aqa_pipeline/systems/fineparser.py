@@ -69,6 +69,7 @@ DYNAMIC_POSITIONS = 4  # snippets that a step is brought to
 DYNAMIC_CHANNELS = (8, 12)  # which become its twelve dynamic tokens
 MARGIN = 5  # frames that a static step reaches into its neighbours
 DECODER_OF = (0, 0, 1)  # the first two steps share one
+COARSEST = 16  # pixels to a place of the coarsest map that masks are made of
 
 
 class MaskGate(nn.Module):
@@ -288,6 +289,8 @@ def build(
     frames = _encoders.frames(facts, static_network, dim=static_dim, pixels=pixels, dropout=dropout)
     if _encoders.modality(facts, "dynamic") == "frames":
         _encoders.check_length(facts, starts)
+        if facts.pictures[1] % COARSEST:
+            raise InputError(f"frames.crop: found {facts.pictures[1]}, expected a multiple of {COARSEST} for the masks")
         dynamic = _gate(fusion, starts, width=width, weights=weights, frozen=freeze_batch_norm, pixels=pixels)
     else:
         dynamic = NoGate(_encoders.snippets(facts, starts=starts, dim=dim, dropout=dropout))
