@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -234,17 +234,18 @@ def open_inputs(
     frames: Mapping[str, Any] = {},
     mask_folders: Mapping[str, Path] = {},
     splashes: Mapping[str, Path] = {},
+    needs: Collection[str] = (),
     memory_mb: int = MEMORY_MB,
 ) -> Iterator[dict[str, Any]]:
     """All inputs of a run by modality, open for reading; torch is held to so many threads.
 
     `roles` and `frames` are those of the run's settings; `mask_folders` and `splashes`, by video, are for
-    training alone.
+    training alone, and of them and the masks only what the `needs` of the system name is read.
     """
     import torch
 
     torch.set_num_threads(threads)
-    labels = dict(masks=files.masks, folders=mask_folders, splashes=splashes)
+    labels = dict(masks=files.masks, folders=mask_folders, splashes=splashes, needs=needs)
     of_pictures = dict(options=frames, boxes=files.boxes, **labels, memory_mb=memory_mb)
     with (
         open_features(files.features, roles=roles) as inputs,
