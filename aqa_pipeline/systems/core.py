@@ -29,7 +29,7 @@ from torch.nn import functional
 from aqa_pipeline.batches import Clips, Facts, Pairs, joined
 from aqa_pipeline.errors import InputError, nearest
 from aqa_pipeline.layers import regression_tree as tree
-from aqa_pipeline.systems import _encoders
+from aqa_pipeline.systems import _encoders, _released
 from aqa_pipeline.systems._comparison import Comparison, Encoded, halves
 
 needs = {"features", "draws", "exemplars"}
@@ -199,16 +199,8 @@ def from_official(state_dicts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, 
 
     All but `edges`, which the checkpoints do not hold: the code, too, takes them anew from the training part.
     """
-    backbone, regressor = (
-        {name.removeprefix("module."): value for name, value in state_dicts[part].items()}
-        for part in ("base_model", "regressor")
-    )
-    ours = {
-        name.replace("backbone.", "encoder.backbone.", 1): value
-        for name, value in backbone.items()
-        if not name.startswith("backbone.conv3d_0c_1x1.")  # the classes of Kinetics, never used
-    }
-    return ours | _tree_from_official(regressor)
+    backbone = _released.i3d(state_dicts["base_model"], "encoder.backbone")
+    return backbone | _tree_from_official(_released.bare(state_dicts["regressor"]))
 
 
 def _tree_from_official(parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -206,18 +206,13 @@ class FineParser(Comparison):
     def _with_dynamic(self, query: Encoded, exemplar: Encoded) -> tuple[Encoded, Encoded]:
         """Both with "dynamic" tokens (P, 3, 12, C), of steps that are cut where both together say."""
         middle = (query["transitions"] + exemplar["transitions"]) / 2
-        first, last = steps.bounds(self._snippet_of(middle), len(self.starts), overlap=True)
+        first, last = steps.bounds(_encoders.snippet_of(middle, self.starts), len(self.starts), overlap=True)
         found = []
         for side in (query, exemplar):
             cut = steps.pool(side["snippets"], first, last, DYNAMIC_POSITIONS)
             tokens = [reduce(step) for reduce, step in zip(self.reducers, cut, strict=True)]
             found.append(side | {"dynamic": torch.stack(tokens, dim=1)})
         return found[0], found[1]
-
-    def _snippet_of(self, transitions: Tensor) -> Tensor:
-        """The last snippet that starts before; of nine snippets that start every ten frames, a tenth, rounded down."""
-        stride = (self.starts[-1] - self.starts[0]) / (len(self.starts) - 1)
-        return (transitions * (self.starts[-1] + _encoders.SNIPPET) / GRID / stride).floor()
 
     def _mask_loss(self, logits: Tensor | None, clips: Clips) -> dict[str, Tensor]:
         """Focal losses of the five masks, summed, over the clips whose masks are known."""
@@ -342,7 +337,7 @@ def from_official(state_dicts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, 
     That is `build(facts, fusion="released", branches="mean")`. `state_dicts` are the entries of the file that hold
     parameters. "regressor_delta3", which nothing calls, and the classification layers of ResNet and I3D are dropped.
     """
-    encoder = {name.removeprefix("module."): tensor for name, tensor in state_dicts["video_encoder"].items()}
+    encoder = _released.bare(state_dicts["video_encoder"])
     resnet = {name: tensor for name, tensor in encoder.items() if name.startswith("backbone.")}
     found = {
         **_released.i3d(state_dicts["base_model"], "dynamic.backbone"),
@@ -383,7 +378,7 @@ def _spatial_parser(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Ten
 
 
 def _released_reducer(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    maps = {name: tensor for name, tensor in tensors.items() if name.removeprefix("module.").startswith("layer")}
+    maps = {name: tensor for name, tensor in _released.bare(tensors).items() if name.startswith("layer")}
     names = {f"layer{i}": str(2 * i) for i in range(3)}
     return _released.double_convolutions(tensors, f"{prefix}.0", "inc", "down1") | _released.renamed(
         maps, names, f"{prefix}.1"

@@ -50,7 +50,6 @@ from aqa_pipeline.layers.segmentation import GRUSegmenter, time_transition_loss
 from aqa_pipeline.layers.transformer import Stack
 from aqa_pipeline.systems import _encoders, _released
 from aqa_pipeline.systems._comparison import Comparison, Encoded, halves, known_or, two_way
-from aqa_pipeline.transitions import GRID
 
 needs = {"features", "draws", "exemplars", "transitions", "splashes"}
 mask_option = "splash_loss"
@@ -142,27 +141,12 @@ class HPMCoRe(Comparison):
 
     def _at_frames(self, dynamic: Tensor, count: int) -> Tensor:
         """Snippets (B, S, D) as (B, T, D): between the middles of two, a mixture of both."""
-        frames = (torch.arange(count, device=dynamic.device) + 0.5) * self._span / count
-        place = ((frames - self._middle) / self._stride).clamp(0, dynamic.shape[1] - 1)  # (T,)
+        starts = self.dynamic.starts
+        frames = (torch.arange(count, device=dynamic.device) + 0.5) * _encoders.span(starts) / count
+        middle = starts[0] + _encoders.SNIPPET / 2  # of the first snippet
+        place = ((frames - middle) / _encoders.stride(starts)).clamp(0, dynamic.shape[1] - 1)  # (T,)
         left = place.long().clamp(max=dynamic.shape[1] - 2)
         return dynamic[:, left].lerp(dynamic[:, left + 1], (place - left)[:, None])
-
-    def _at_snippets(self, transitions: Tensor) -> Tensor:
-        """Transitions (B, 2) on the grid as numbers of snippets: t // 10, as in the released code."""
-        return (transitions * self._span / GRID / self._stride).floor()
-
-    @property
-    def _span(self) -> int:
-        return self.dynamic.starts[-1] + _encoders.SNIPPET  # frames that the snippets are cut from
-
-    @property
-    def _middle(self) -> float:
-        return self.dynamic.starts[0] + _encoders.SNIPPET / 2  # of the first snippet
-
-    @property
-    def _stride(self) -> float:
-        starts = self.dynamic.starts
-        return (starts[-1] - starts[0]) / (len(starts) - 1)
 
     def _transitions(self, seen: Seen) -> Tensor:
         return steps.on_grid(steps.decode(seen.evidence), seen.evidence.shape[1])
@@ -170,7 +154,7 @@ class HPMCoRe(Comparison):
     def _tokens(self, seen: Seen, transitions: Tensor) -> Encoded:
         """Of each branch (B, 3, N, C): every step in its positions, the dynamic ones fused with the poses."""
         frames = steps.placed(transitions, seen.static.shape[1])
-        snippets = self._at_snippets(transitions)
+        snippets = _encoders.snippet_of(transitions, self.dynamic.starts)
         dynamic, static = self._reduced("fused", seen.dynamic, snippets), self._reduced("static", seen.static, frames)
         poses = [None] * steps.STEPS if seen.skeleton is None else self._poses(seen.skeleton, transitions)
         fused = [fuse(*pair) for fuse, *pair in zip(self.fuse, dynamic, poses, strict=True)]
