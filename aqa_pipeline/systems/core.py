@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from aqa_pipeline.batches import Clips, Facts, Pairs, joined
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.errors import InputError, expect_one_of
 from aqa_pipeline.layers import regression_tree as tree
 from aqa_pipeline.systems import _encoders, _released
 from aqa_pipeline.systems._comparison import Comparison, Encoded, halves
@@ -174,8 +174,7 @@ def build(
     """
     chosen = {"ranges_of": ranges_of, "leaf_loss": leaf_loss, "place": place, "beyond": beyond}
     for name, found in chosen.items():
-        if found not in OPTIONS[name]:
-            raise InputError(f"core.{name}: found '{found}', {nearest(found, OPTIONS[name])}")
+        expect_one_of(f"core.{name}", found, OPTIONS[name])
     if theta is None:
         theta = facts.target_range[1] - facts.target_range[0]
     if theta <= 0:

@@ -36,7 +36,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from aqa_pipeline.batches import Clips, Facts, Pairs, joined
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.errors import InputError, expect_one_of
 from aqa_pipeline.layers import steps
 from aqa_pipeline.layers.heads import TokenHead, mlp
 from aqa_pipeline.layers.masks import focal_loss
@@ -267,12 +267,8 @@ def build(
     pictures, `static` one of `backbones.resnet` with its `static_weights`. `channels` and `reducer` are the sizes of a
     dynamic token and of the maps that make it.
     """
-    for name, found, known in (
-        ("fusion", fusion, ("mask_gate", "released")),
-        ("branches", branches, ("sum", "mean")),
-    ):
-        if found not in known:
-            raise InputError(f"fineparser.{name}: found '{found}', {nearest(found, known)}")
+    expect_one_of("fineparser.fusion", fusion, ("mask_gate", "released"))
+    expect_one_of("fineparser.branches", branches, ("sum", "mean"))
     if len(step_weights) != steps.STEPS:
         raise InputError(f"fineparser.step_weights: found {len(step_weights)}, expected {steps.STEPS}")
 

@@ -41,7 +41,7 @@ from torch.nn import functional
 
 from aqa_pipeline import keypoint_sets
 from aqa_pipeline.batches import Clips, Facts, Pairs, joined
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.errors import InputError, expect_one_of
 from aqa_pipeline.layers import contrast as contrasts
 from aqa_pipeline.layers import steps
 from aqa_pipeline.layers.heads import TokenHead
@@ -248,7 +248,8 @@ def build(
     `freeze_batch_norm` of I3D, the same with "static" of the picture network. Features become tokens of `token`
     channels by two layers, the first `widening` wider than they are.
     """
-    _check(segment_from=(segment_from, SEGMENT_FROM), branches=(branches, BRANCHES))
+    expect_one_of("hp_mcore.segment_from", segment_from, SEGMENT_FROM)
+    expect_one_of("hp_mcore.branches", branches, BRANCHES)
     if token % heads:
         raise InputError(f"hp_mcore.heads: found {heads} for tokens of {token} channels, expected a divisor of them")
     visual = replace(facts, dims={name: dim for name, dim in facts.dims.items() if name != "skeleton"})
@@ -292,12 +293,6 @@ def build(
         action_type_loss=action_type_loss,
         splash_loss=splash_loss,
     )
-
-
-def _check(**found: tuple[str, Sequence[str]]) -> None:
-    for option, (word, known) in found.items():
-        if word not in known:
-            raise InputError(f"hp_mcore.{option}: found '{word}', {nearest(word, known)}")
 
 
 def _reducer(features: int, wide: int, token: int) -> nn.Sequential:

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from aqa_pipeline.backbones import i3d
 from aqa_pipeline.batches import Clips, Facts
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.errors import InputError, expect_one_of
 from aqa_pipeline.layers import distributions
 from aqa_pipeline.systems import _encoders, _released
 
@@ -153,8 +153,7 @@ def expect(system: str, *, bins: int, sigma: float, pooling: str, decode: str, r
         ("decode", decode, distributions.DECODES),
         ("reduction", reduction, distributions.REDUCTIONS),
     ):
-        if found not in known:
-            raise InputError(f"{system}.{name}: found '{found}', {nearest(found, known)}")
+        expect_one_of(f"{system}.{name}", found, known)
     if bins < 2:
         raise InputError(f"{system}.bins: found {bins}, expected 2 or more")
     if sigma <= 0:

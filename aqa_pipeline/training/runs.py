@@ -18,7 +18,7 @@ import numpy as np
 
 from aqa_pipeline import plugins, stores
 from aqa_pipeline.batches import Clips, Facts, Pairs
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.errors import InputError, expect_one_of, nearest
 from aqa_pipeline.training import checkpoints, controls, official
 from aqa_pipeline.training.data import Data, Features, open_features, open_truth
 from aqa_pipeline.training.loop import Engine, History, Optimiser, fit
@@ -55,8 +55,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name, known in (("target", TARGETS), ("selection", SELECTIONS), ("control", controls.CONTROLS)):
-            if getattr(self, name) not in known:
-                raise InputError(f"{name}: found '{getattr(self, name)}', {nearest(getattr(self, name), known)}")
+            expect_one_of(name, getattr(self, name), known)
         known = plugins.options("systems", self.system, "build", "fit")
         _expect_known("options", self.options, known)
         fixed = plugins.constant("systems", self.system, "target")  # some make sense for one target alone
