@@ -354,6 +354,9 @@ class Config(Strict):
         _check_lengths(f"{where}.clips.n_frames", variant)
         _check_exemplars(where, system, variant)
         _check_masks(where, system, variant)
+        fixed = plugins.constant("systems", system, "target")
+        if fixed and "target" in variant.model_fields_set and variant.target != fixed:
+            raise InputError(f"{where}.target: found '{variant.target}', expected '{fixed}', which {system} predicts")
         block = variant.frames
         if block is None:
             return

@@ -196,6 +196,7 @@ def test_the_options_of_pictures_are_those_that_are_read():
             row("hp_mcore", frames={}, splash_loss=0.5),
             "hp_mcore.mine.splash_loss: found 0.5 without masks, expected frames.masks: true, or 0",
         ),
+        (row("musdl", target="score"), "musdl.mine.target: found 'score', expected 'execution', which musdl predicts"),
         (row("hp_mcore", features={"skeleton": "crop"}, splash_loss=1), "splash_loss: found 1 without masks"),
         (row(frames={"view": "athlete"}), "tsa.mine.frames.detector: found None, expected one for the view 'athlete'"),
         (row(frames={"detector": "embedded"}), "tsa.mine.frames.detector: found embedded, expected one for the view"),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 QUERIES_A_BATCH = 32
 CLIPS_A_BATCH = 16  # at most that are encoded together
-PICTURES_MB = {"cpu": 8}  # of these; a back bone makes a few hundred times as much of them on its way
+PICTURES_MB = {"cpu": 8}  # of these; a backbone makes a few hundred times as much of them on its way
 PICTURES_MB_ELSEWHERE = 128  # where small batches are slow
 MEMORY_MB = 2000  # of encoded clips
 
