@@ -82,17 +82,6 @@ class Engine:
         expect_one_of("training.precision", self.precision, PRECISIONS)
 
 
-def choose_device(device: str) -> torch.device:
-    """ "auto" takes the accelerator where torch sees one."""
-    import torch
-
-    if device not in ("auto", "cpu", "cuda"):
-        raise InputError(f"device: found '{device}', expected auto, cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("device: found 'cuda', but torch sees no such device; expected auto or cpu")
-    return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
-
-
 def fit(
     model: nn.Module,
     batches: loading.Batches,
@@ -117,6 +106,8 @@ def fit(
     of them. A mean over something else (labelled frames) comes close to the whole step's, and is not equal to it.
     """
     import torch
+
+    from aqa_pipeline.layers.inference import choose_device
 
     where, steps = choose_device(device), len(batches.sizes)
     training = _Training(model, steps, optimiser, engine, where, log_every, together)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aqa_pipeline.training.data import Data
-from aqa_pipeline.training.loop import choose_device
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +36,7 @@ def predict_draws(
 
     from aqa_pipeline.layers import convolutions, inference
 
-    where = choose_device(device)
+    where = inference.choose_device(device)
     model = inference.channels_last(convolutions.folded(model).to(where))
     encodings = Encodings(model, data, where, memory_mb=memory_mb)
     with torch.no_grad():
