@@ -99,8 +99,9 @@ def _voted(encodings: Encodings, queries: list[str], exemplars: list[str]) -> pd
     import torch
 
     data, where = encodings.data, encodings.where
-    encoded = encodings.of([*queries, *exemplars])
-    query, exemplar = ({name: part(value) for name, value in encoded.items()} for part in _halves(len(queries)))
+    encoded, n_pairs = encodings.of([*queries, *exemplars]), len(queries)
+    query = {name: value[:n_pairs] for name, value in encoded.items()}
+    exemplar = {name: value[n_pairs:] for name, value in encoded.items()}
     known = data.scaled(np.array([data.targets[video_id] for video_id in exemplars]))
     target = torch.tensor(known, dtype=torch.float32, device=where)
     votes = encodings.model.votes(query, exemplar, target).double().cpu().numpy()
@@ -109,10 +110,6 @@ def _voted(encodings: Encodings, queries: list[str], exemplars: list[str]) -> pd
     predicted = np.add.reduceat(votes, starts) / counts
     transitions = query["transitions"][starts].cpu().numpy() if "transitions" in query else None
     return _table(data, [queries[i] for i in starts], predicted, counts, transitions)
-
-
-def _halves(n_pairs: int) -> tuple[Any, Any]:
-    return (lambda value: value[:n_pairs]), (lambda value: value[n_pairs:])
 
 
 def _single(model: Any, data: Data, where: torch.device, queries: list[str]) -> pd.DataFrame:
