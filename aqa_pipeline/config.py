@@ -353,6 +353,10 @@ class Config(Strict):
             _expect_official(where, system)
         _check_lengths(f"{where}.clips.n_frames", variant)
         _check_exemplars(where, system, variant)
+        _check_masks(where, system, variant)
+        fixed = plugins.constant("systems", system, "target")
+        if fixed and "target" in variant.model_fields_set and variant.target != fixed:
+            raise InputError(f"{where}.target: found '{variant.target}', expected '{fixed}', which {system} predicts")
         block = variant.frames
         if block is None:
             return
@@ -361,8 +365,6 @@ class Config(Strict):
             raise InputError(f"{where}: {system} is fitted on features, expected a system that is trained in steps")
         if isinstance(variant.features, str):
             raise InputError(f"{where}: beside features '{variant.features}' without a role, expected 'ROLE: SET'")
-        if block.masks and not set(MASKS) & set(needs):
-            raise InputError(f"{where}.masks: {system} learns from no masks, expected false")
         if (block.view == "athlete") != (block.detector is not None):
             raise InputError(f"{where}.detector: found {block.detector}, expected one for the view 'athlete' alone")
         _expect_optional(block.detector, self.detection, f"{where}.detector")
@@ -542,6 +544,20 @@ def _check_exemplars(where: str, system: str, variant: Variant) -> None:
     said = variant.options.get(option, plugins.defaults("systems", system, "build")[option])
     if said != variant.exemplars.choose:
         raise InputError(f"{where}.{option}: found '{said}', expected '{variant.exemplars.choose}' as exemplars.choose")
+
+
+def _check_masks(where: str, system: str, variant: Variant) -> None:
+    """Masks are read where a system learns from them, and nowhere else; an option of its own may decide."""
+    shown = variant.frames is not None and variant.frames.masks
+    learns, why = bool(set(MASKS) & set(plugins.constant("systems", system, "needs") or ())), ""
+    option = plugins.constant("systems", system, "mask_option")
+    if option is not None:
+        weight = variant.options.get(option, plugins.defaults("systems", system, "build")[option])
+        learns, why = bool(weight), f" with {option} {weight}"
+        if learns and not shown:
+            raise InputError(f"{where}.{option}: found {weight} without masks, expected frames.masks: true, or 0")
+    if shown and not learns:
+        raise InputError(f"{where}.frames.masks: {system} learns from no masks{why}, expected false")
 
 
 def _overlap(one: Labelled, other: Labelled) -> bool:

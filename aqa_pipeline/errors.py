@@ -17,6 +17,12 @@ class AbsentError(InputError):
 ABSENT = "absent"  # the stage that stores name for such a video; every other one says where a video failed
 
 
+def expect_one_of(where: str, found: str, known: Iterable[str]) -> None:
+    """InputError where the word of an option is none that it knows."""
+    if found not in known:
+        raise InputError(f"{where}: found '{found}', {nearest(found, known)}")
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A sentence that lists the known names and the one that `name` was probably meant to be."""
     known = sorted(known)

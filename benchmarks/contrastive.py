@@ -29,7 +29,6 @@ import numpy as np
 VOTES = 10
 SIZES = {"core": (103, 224), "tsa": (96, 112)}  # frames and side of the pictures
 PAIRS = {"core": 1, "tsa": 2}  # of a training step; the papers' are 1 and 8, which take 14 GB here
-SCORE = dict(core=(0.0, 30.0), tsa=(0.0, 100.0))  # range of the targets
 
 
 def clips_of(system: str, count: int):

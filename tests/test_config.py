@@ -155,8 +155,10 @@ def test_the_ranges_of_core_are_those_of_its_exemplars():
 
 
 def test_masks_are_for_systems_that_learn_from_them():
-    for system in ("fineparser", "hp_mcore"):
-        assert check(changed(**row(system, frames={"masks": True}))).variant(f"{system}.mine").frames.masks
+    for system, options in dict(fineparser={}, hp_mcore={"splash_loss": 0.5}).items():
+        shown = check(changed(**row(system, frames={"masks": True}, **options))).variant(f"{system}.mine")
+        assert shown.frames.masks
+    assert not check(changed(**row("fineparser", frames={}))).variant("fineparser.mine").frames.masks
 
 
 def test_the_options_of_pictures_are_those_that_are_read():
@@ -186,6 +188,16 @@ def test_the_options_of_pictures_are_those_that_are_read():
             "core.mine.ranges_of: found 'any', expected 'same_type' as exemplars.choose",
         ),
         (row(frames={"masks": True}), "tsa.mine.frames.masks: tsa learns from no masks, expected false"),
+        (
+            row("hp_mcore", frames={"masks": True}),
+            "hp_mcore.mine.frames.masks: hp_mcore learns from no masks with splash_loss 0.0, expected false",
+        ),
+        (
+            row("hp_mcore", frames={}, splash_loss=0.5),
+            "hp_mcore.mine.splash_loss: found 0.5 without masks, expected frames.masks: true, or 0",
+        ),
+        (row("musdl", target="score"), "musdl.mine.target: found 'score', expected 'execution', which musdl predicts"),
+        (row("hp_mcore", features={"skeleton": "crop"}, splash_loss=1), "splash_loss: found 1 without masks"),
         (row(frames={"view": "athlete"}), "tsa.mine.frames.detector: found None, expected one for the view 'athlete'"),
         (row(frames={"detector": "embedded"}), "tsa.mine.frames.detector: found embedded, expected one for the view"),
         (

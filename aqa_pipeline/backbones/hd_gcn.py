@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from aqa_pipeline import keypoint_sets
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.errors import InputError, expect_one_of
 from aqa_pipeline.layers.hierarchical_graph import Unit, hierarchy
 
 GROUPS = ("paper", "five", "released")
@@ -104,8 +104,7 @@ def _sides(keypoint_set: str) -> list[list[int]]:
 
 def _rings(names: list[str], groups: str) -> list[list[int]]:
     """Joints of each group, by their places in `names`."""
-    if groups not in GROUPS:
-        raise InputError(f"groups: found '{groups}', {nearest(groups, GROUPS)}")
+    expect_one_of("groups", groups, GROUPS)
     wanted = [_both_sides(group) for group in (_FOUR if groups == "paper" else _FIVE)]
     strange = [name for name in names if not any(name in group for group in wanted)]
     if strange:

@@ -9,7 +9,7 @@ Shapes: B clips of T frames of H x W pixels; C = 512 features for `resnet18` and
 from __future__ import annotations
 
 from aqa_pipeline import weights as stored_weights
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.errors import expect_one_of
 from aqa_pipeline.layers import frame_networks
 from aqa_pipeline.layers.frame_networks import FrameNetwork
 
@@ -28,8 +28,7 @@ def build(*, name: str = "resnet34", width: float = 1.0, weights: str | None = N
     width : factor of the channels of the four stages; only 1 fits published weights
     weights : on ImageNet, a name of the registry or a file; the classification head is left out
     """
-    if name not in NAMES:
-        raise InputError(f"resnet.name: found '{name}', {nearest(name, NAMES)}")
+    expect_one_of("resnet.name", name, NAMES)
     channels = tuple(max(2, round(c * width)) for c in _CHANNELS)
     network = frame_networks.create(name, channels=channels)
     if weights:

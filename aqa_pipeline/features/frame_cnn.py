@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from aqa_pipeline import weights as stored_weights
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.errors import expect_one_of
 from aqa_pipeline.features._clips import Network, shown
 from aqa_pipeline.layers import frame_networks
 from aqa_pipeline.layers.views import View
@@ -50,8 +50,7 @@ def build(
     device: str = "cpu",
 ) -> Extractor:
     """`network`: resnet34 (512 features) or regnety_002 (368), with its `weights`, a registered name or a file."""
-    if network not in NETWORKS:
-        raise InputError(f"frame_cnn.network: found '{network}', {nearest(network, NETWORKS)}")
+    expect_one_of("frame_cnn.network", network, NETWORKS)
     view = View(n_frames=n_frames, sampling=sampling, resize=resize, swap_resize=swap_resize, crop=crop)
     model = frame_networks.create(network)
     stored_weights.fill_body(model, stored_weights.load(weights), weights, head=NETWORKS[network])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.errors import expect_one_of
 
 # Mean and standard deviation of red, green and blue in 0 .. 1.
 PIXELS = {
@@ -19,8 +19,7 @@ def normalised(frames: Tensor, *, pixels: str) -> Tensor:
 
     `pixels`: "imagenet" as networks trained on ImageNet want it, "symmetric" for -1 .. 1. InputError for another word.
     """
-    if pixels not in PIXELS:
-        raise InputError(f"pixels: found '{pixels}', {nearest(pixels, PIXELS)}")
+    expect_one_of("pixels", pixels, PIXELS)
     assert frames.dtype == torch.uint8, frames.dtype
     assert frames.shape[-3] == 3, frames.shape
     mean, deviation = (torch.tensor(v, device=frames.device)[:, None, None] * 255 for v in PIXELS[pixels])

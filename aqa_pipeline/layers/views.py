@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.errors import InputError, expect_one_of
 from aqa_pipeline.layers import crops
 
 SAMPLING = ("linspace", "last", "first")
@@ -67,8 +67,7 @@ class View:
 
     def __post_init__(self) -> None:
         for name, known in (("sampling", SAMPLING), ("interpolation", INTERPOLATION)):
-            if getattr(self, name) not in known:
-                raise InputError(f"frames.{name}: found '{getattr(self, name)}', {nearest(getattr(self, name), known)}")
+            expect_one_of(f"frames.{name}", getattr(self, name), known)
         if self.shift[0] > self.shift[1]:
             raise InputError(f"frames.shift: found {list(self.shift)}, expected the smaller first")
         if self.resize is not None and self.crop > min(self.resize):

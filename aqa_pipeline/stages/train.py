@@ -58,7 +58,7 @@ def train(
     """
     import pandas as pd
 
-    from aqa_pipeline import weights
+    from aqa_pipeline import plugins, weights
     from aqa_pipeline.training import ranks, runs
 
     table, parts = pd.read_parquet(samples), pd.read_parquet(folds)
@@ -66,7 +66,8 @@ def train(
     begins = dict(file=official, sha256=weights.sha256(official)) if official else {}
     labels = dict(mask_folders=_paths(table, "masks"), splashes=_paths(table, "splash"))
     labels = labels if frames_options.get("masks") else {}
-    read = dict(roles=roles, frames=frames_options, **labels, memory_mb=memory_mb)
+    needs = plugins.constant("systems", system, "needs") or ()
+    read = dict(roles=roles, frames=frames_options, **labels, needs=needs, memory_mb=memory_mb)
     with (
         runs.open_inputs(files, threads=threads, **read) as inputs,
         ranks.joined(training.get("devices", 1), device=device) as together,

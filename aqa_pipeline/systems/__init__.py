@@ -7,8 +7,9 @@ which averages the exemplars' votes, and `tiny`, options that make it small enou
 One that compares pairs is a `_comparison.Comparison`: it encodes clips and compares what it encoded, so that prediction
 encodes each clip once. What a network learns end to end, it reads as the modality "frames" (`Facts.pictures`); what is
 stored, as feature sets (`Facts.dims`); `_encoders` is the common way to either. Further hooks of a network, where it
-has them: `learn_labels(labels)` is called once before training with the targets of the training part (leaf edges of a
-tree), `set_progress(share)` before every step with the share of steps done.
+has them: `learn_labels(labels)` is called once before training with the training part as `batches.Clips` without
+inputs (what it takes from them, such as the edges of leaves, must be in its state_dict), `set_progress(share)` before
+every step with the share of the steps that are done.
 
 A network whose options are a paper's offers `from_official(state_dicts) -> state dict`: the released parameters under
 our names, for `build` with the paper's options. `docs/parity.md` says how close both are.
@@ -17,12 +18,9 @@ A classic offers `fit(train, facts, *, ...) -> {name: array}` on one batch with 
 `predict(weights, test) -> (N,)`. Weights are arrays, so that nothing is ever unpickled. One that finds the transitions
 between the steps also offers `segment(weights, test) -> (N, 2)`, positions on the 96 frames of `transitions`.
 
-A network may also offer `learn_labels(labels)`, which is called once before training with the training part as
-`batches.Clips` without inputs (what it takes from them must be in its state_dict), and `set_progress(share)`, which is
-called before every step with the share of the steps that are done.
-
 `needs` says what a system reads besides the samples: "features", "draws" (it is trained by the loop, step by step),
 "exemplars", "sub_actions", "transitions", "masks" (of athletes), "splashes" (masks too), "truth". `raw_target = True`
 leaves the target in its own units, for systems with bins or leaves. A system that makes sense for one target alone
-names it as `target`. One with an option that must say the same as `exemplars.choose` names it as `exemplar_choice`.
+names it as `target`. One with an option that must say the same as `exemplars.choose` names it as `exemplar_choice`, one
+that learns from masks where an option is not 0 names that as `mask_option`.
 """

@@ -18,6 +18,7 @@ from aqa_pipeline.batches import Clips, Facts
 from aqa_pipeline.errors import InputError
 from aqa_pipeline.layers import pictures
 from aqa_pipeline.layers.normalisation import frozen_batch_norm
+from aqa_pipeline.transitions import GRID
 
 SNIPPET = 16  # frames
 STARTS = tuple(range(0, 81, 10))  # of the 9 snippets of 96 frames (FineDiving and its successors)
@@ -37,6 +38,24 @@ def modality(facts: Facts, role: str) -> str:
 def cut(sequence: Tensor, starts: Sequence[int]) -> Tensor:
     """Snippets (B, S, 16, ...) of a sequence (B, T, ...)."""
     return torch.stack([sequence[:, start : start + SNIPPET] for start in starts], dim=1)
+
+
+def span(starts: Sequence[int]) -> int:
+    """Frames that the snippets are cut from."""
+    return starts[-1] + SNIPPET
+
+
+def stride(starts: Sequence[int]) -> float:
+    """Frames from the start of one snippet to that of the next, on average."""
+    return (starts[-1] - starts[0]) / (len(starts) - 1)
+
+
+def snippet_of(transitions: Tensor, starts: Sequence[int]) -> Tensor:
+    """Number of the last snippet that starts before each transition (B, 2) on the grid, as a float.
+
+    Of nine snippets that start every ten of 96 frames it is a tenth, rounded down, as in the released code.
+    """
+    return (transitions * span(starts) / GRID / stride(starts)).floor()
 
 
 def pieces(clips: Clips, starts: Sequence[int], *, pixels: str) -> Tensor:
@@ -90,7 +109,7 @@ class StoredSnippets(nn.Module):
         return features, features[..., None, None]
 
     def _seen(self, features: Tensor, start: int) -> Tensor:
-        scale = features.shape[1] / (self.starts[-1] + SNIPPET)
+        scale = features.shape[1] / span(self.starts)
         first = int(start * scale)
         window = features[:, first : max(first + 1, round((start + SNIPPET) * scale))]
         return torch.cat([window.mean(dim=1), window.amin(dim=1), window.amax(dim=1)], dim=1)
@@ -123,7 +142,7 @@ class StoredFrames(nn.Module):
 
 def check_length(facts: Facts, starts: Sequence[int]) -> None:
     """InputError where the pictures end before the last snippet does."""
-    n_frames, needed = facts.pictures[0], starts[-1] + SNIPPET
+    n_frames, needed = facts.pictures[0], span(starts)
     if n_frames < needed:
         raise InputError(f"frames.n_frames: found {n_frames}, expected {needed} for these snippets")
 

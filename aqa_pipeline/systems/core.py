@@ -27,9 +27,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from aqa_pipeline.batches import Clips, Facts, Pairs, joined
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.errors import InputError, expect_one_of
 from aqa_pipeline.layers import regression_tree as tree
-from aqa_pipeline.systems import _encoders
+from aqa_pipeline.systems import _encoders, _released
 from aqa_pipeline.systems._comparison import Comparison, Encoded, halves
 
 needs = {"features", "draws", "exemplars"}
@@ -174,8 +174,7 @@ def build(
     """
     chosen = {"ranges_of": ranges_of, "leaf_loss": leaf_loss, "place": place, "beyond": beyond}
     for name, found in chosen.items():
-        if found not in OPTIONS[name]:
-            raise InputError(f"core.{name}: found '{found}', {nearest(found, OPTIONS[name])}")
+        expect_one_of(f"core.{name}", found, OPTIONS[name])
     if theta is None:
         theta = facts.target_range[1] - facts.target_range[0]
     if theta <= 0:
@@ -199,16 +198,8 @@ def from_official(state_dicts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, 
 
     All but `edges`, which the checkpoints do not hold: the code, too, takes them anew from the training part.
     """
-    backbone, regressor = (
-        {name.removeprefix("module."): value for name, value in state_dicts[part].items()}
-        for part in ("base_model", "regressor")
-    )
-    ours = {
-        name.replace("backbone.", "encoder.backbone.", 1): value
-        for name, value in backbone.items()
-        if not name.startswith("backbone.conv3d_0c_1x1.")  # the classes of Kinetics, never used
-    }
-    return ours | _tree_from_official(regressor)
+    backbone = _released.i3d(state_dicts["base_model"], "encoder.backbone")
+    return backbone | _tree_from_official(_released.bare(state_dicts["regressor"]))
 
 
 def _tree_from_official(parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -36,7 +36,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from aqa_pipeline.batches import Clips, Facts, Pairs, joined
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.errors import InputError, expect_one_of
 from aqa_pipeline.layers import steps
 from aqa_pipeline.layers.heads import TokenHead, mlp
 from aqa_pipeline.layers.masks import focal_loss
@@ -69,6 +69,7 @@ DYNAMIC_POSITIONS = 4  # snippets that a step is brought to
 DYNAMIC_CHANNELS = (8, 12)  # which become its twelve dynamic tokens
 MARGIN = 5  # frames that a static step reaches into its neighbours
 DECODER_OF = (0, 0, 1)  # the first two steps share one
+COARSEST = 16  # pixels to a place of the coarsest map that masks are made of
 
 
 class MaskGate(nn.Module):
@@ -205,18 +206,13 @@ class FineParser(Comparison):
     def _with_dynamic(self, query: Encoded, exemplar: Encoded) -> tuple[Encoded, Encoded]:
         """Both with "dynamic" tokens (P, 3, 12, C), of steps that are cut where both together say."""
         middle = (query["transitions"] + exemplar["transitions"]) / 2
-        first, last = steps.bounds(self._snippet_of(middle), len(self.starts), overlap=True)
+        first, last = steps.bounds(_encoders.snippet_of(middle, self.starts), len(self.starts), overlap=True)
         found = []
         for side in (query, exemplar):
             cut = steps.pool(side["snippets"], first, last, DYNAMIC_POSITIONS)
             tokens = [reduce(step) for reduce, step in zip(self.reducers, cut, strict=True)]
             found.append(side | {"dynamic": torch.stack(tokens, dim=1)})
         return found[0], found[1]
-
-    def _snippet_of(self, transitions: Tensor) -> Tensor:
-        """The last snippet that starts before; of nine snippets that start every ten frames, a tenth, rounded down."""
-        stride = (self.starts[-1] - self.starts[0]) / (len(self.starts) - 1)
-        return (transitions * (self.starts[-1] + _encoders.SNIPPET) / GRID / stride).floor()
 
     def _mask_loss(self, logits: Tensor | None, clips: Clips) -> dict[str, Tensor]:
         """Focal losses of the five masks, summed, over the clips whose masks are known."""
@@ -271,12 +267,8 @@ def build(
     pictures, `static` one of `backbones.resnet` with its `static_weights`. `channels` and `reducer` are the sizes of a
     dynamic token and of the maps that make it.
     """
-    for name, found, known in (
-        ("fusion", fusion, ("mask_gate", "released")),
-        ("branches", branches, ("sum", "mean")),
-    ):
-        if found not in known:
-            raise InputError(f"fineparser.{name}: found '{found}', {nearest(found, known)}")
+    expect_one_of("fineparser.fusion", fusion, ("mask_gate", "released"))
+    expect_one_of("fineparser.branches", branches, ("sum", "mean"))
     if len(step_weights) != steps.STEPS:
         raise InputError(f"fineparser.step_weights: found {len(step_weights)}, expected {steps.STEPS}")
 
@@ -288,6 +280,8 @@ def build(
     frames = _encoders.frames(facts, static_network, dim=static_dim, pixels=pixels, dropout=dropout)
     if _encoders.modality(facts, "dynamic") == "frames":
         _encoders.check_length(facts, starts)
+        if facts.pictures[1] % COARSEST:
+            raise InputError(f"frames.crop: found {facts.pictures[1]}, expected a multiple of {COARSEST} for the masks")
         dynamic = _gate(fusion, starts, width=width, weights=weights, frozen=freeze_batch_norm, pixels=pixels)
     else:
         dynamic = NoGate(_encoders.snippets(facts, starts=starts, dim=dim, dropout=dropout))
@@ -339,7 +333,7 @@ def from_official(state_dicts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, 
     That is `build(facts, fusion="released", branches="mean")`. `state_dicts` are the entries of the file that hold
     parameters. "regressor_delta3", which nothing calls, and the classification layers of ResNet and I3D are dropped.
     """
-    encoder = {name.removeprefix("module."): tensor for name, tensor in state_dicts["video_encoder"].items()}
+    encoder = _released.bare(state_dicts["video_encoder"])
     resnet = {name: tensor for name, tensor in encoder.items() if name.startswith("backbone.")}
     found = {
         **_released.i3d(state_dicts["base_model"], "dynamic.backbone"),
@@ -380,7 +374,7 @@ def _spatial_parser(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Ten
 
 
 def _released_reducer(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    maps = {name: tensor for name, tensor in tensors.items() if name.removeprefix("module.").startswith("layer")}
+    maps = {name: tensor for name, tensor in _released.bare(tensors).items() if name.startswith("layer")}
     names = {f"layer{i}": str(2 * i) for i in range(3)}
     return _released.double_convolutions(tensors, f"{prefix}.0", "inc", "down1") | _released.renamed(
         maps, names, f"{prefix}.1"

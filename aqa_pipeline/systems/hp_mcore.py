@@ -41,7 +41,7 @@ from torch.nn import functional
 
 from aqa_pipeline import keypoint_sets
 from aqa_pipeline.batches import Clips, Facts, Pairs, joined
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.errors import InputError, expect_one_of
 from aqa_pipeline.layers import contrast as contrasts
 from aqa_pipeline.layers import steps
 from aqa_pipeline.layers.heads import TokenHead
@@ -50,9 +50,9 @@ from aqa_pipeline.layers.segmentation import GRUSegmenter, time_transition_loss
 from aqa_pipeline.layers.transformer import Stack
 from aqa_pipeline.systems import _encoders, _released
 from aqa_pipeline.systems._comparison import Comparison, Encoded, halves, known_or, two_way
-from aqa_pipeline.transitions import GRID
 
 needs = {"features", "draws", "exemplars", "transitions", "splashes"}
+mask_option = "splash_loss"
 
 tiny = dict(
     dim=5, width=0.05, static_width=0.2, starts=[0, 4, 8], skeleton_width=4, token=8, positions=2, heads=2
@@ -141,27 +141,12 @@ class HPMCoRe(Comparison):
 
     def _at_frames(self, dynamic: Tensor, count: int) -> Tensor:
         """Snippets (B, S, D) as (B, T, D): between the middles of two, a mixture of both."""
-        frames = (torch.arange(count, device=dynamic.device) + 0.5) * self._span / count
-        place = ((frames - self._middle) / self._stride).clamp(0, dynamic.shape[1] - 1)  # (T,)
+        starts = self.dynamic.starts
+        frames = (torch.arange(count, device=dynamic.device) + 0.5) * _encoders.span(starts) / count
+        middle = starts[0] + _encoders.SNIPPET / 2  # of the first snippet
+        place = ((frames - middle) / _encoders.stride(starts)).clamp(0, dynamic.shape[1] - 1)  # (T,)
         left = place.long().clamp(max=dynamic.shape[1] - 2)
         return dynamic[:, left].lerp(dynamic[:, left + 1], (place - left)[:, None])
-
-    def _at_snippets(self, transitions: Tensor) -> Tensor:
-        """Transitions (B, 2) on the grid as numbers of snippets: t // 10, as in the released code."""
-        return (transitions * self._span / GRID / self._stride).floor()
-
-    @property
-    def _span(self) -> int:
-        return self.dynamic.starts[-1] + _encoders.SNIPPET  # frames that the snippets are cut from
-
-    @property
-    def _middle(self) -> float:
-        return self.dynamic.starts[0] + _encoders.SNIPPET / 2  # of the first snippet
-
-    @property
-    def _stride(self) -> float:
-        starts = self.dynamic.starts
-        return (starts[-1] - starts[0]) / (len(starts) - 1)
 
     def _transitions(self, seen: Seen) -> Tensor:
         return steps.on_grid(steps.decode(seen.evidence), seen.evidence.shape[1])
@@ -169,7 +154,7 @@ class HPMCoRe(Comparison):
     def _tokens(self, seen: Seen, transitions: Tensor) -> Encoded:
         """Of each branch (B, 3, N, C): every step in its positions, the dynamic ones fused with the poses."""
         frames = steps.placed(transitions, seen.static.shape[1])
-        snippets = self._at_snippets(transitions)
+        snippets = _encoders.snippet_of(transitions, self.dynamic.starts)
         dynamic, static = self._reduced("fused", seen.dynamic, snippets), self._reduced("static", seen.static, frames)
         poses = [None] * steps.STEPS if seen.skeleton is None else self._poses(seen.skeleton, transitions)
         fused = [fuse(*pair) for fuse, *pair in zip(self.fuse, dynamic, poses, strict=True)]
@@ -263,7 +248,8 @@ def build(
     `freeze_batch_norm` of I3D, the same with "static" of the picture network. Features become tokens of `token`
     channels by two layers, the first `widening` wider than they are.
     """
-    _check(segment_from=(segment_from, SEGMENT_FROM), branches=(branches, BRANCHES))
+    expect_one_of("hp_mcore.segment_from", segment_from, SEGMENT_FROM)
+    expect_one_of("hp_mcore.branches", branches, BRANCHES)
     if token % heads:
         raise InputError(f"hp_mcore.heads: found {heads} for tokens of {token} channels, expected a divisor of them")
     visual = replace(facts, dims={name: dim for name, dim in facts.dims.items() if name != "skeleton"})
@@ -307,12 +293,6 @@ def build(
         action_type_loss=action_type_loss,
         splash_loss=splash_loss,
     )
-
-
-def _check(**found: tuple[str, Sequence[str]]) -> None:
-    for option, (word, known) in found.items():
-        if word not in known:
-            raise InputError(f"hp_mcore.{option}: found '{word}', {nearest(word, known)}")
 
 
 def _reducer(features: int, wide: int, token: int) -> nn.Sequential:

@@ -31,7 +31,7 @@ import torch
 from torch import Tensor, nn
 
 from aqa_pipeline.batches import Clips, Facts, Pairs, joined
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.errors import InputError, expect_one_of
 from aqa_pipeline.layers import contrast as contrasts
 from aqa_pipeline.layers import steps
 from aqa_pipeline.layers.heads import TokenHead
@@ -129,8 +129,7 @@ def build(
     """
     from aqa_pipeline.backbones import regnet_gsm
 
-    if contrast_of not in CONTRASTS:
-        raise InputError(f"mcore.contrast_of: found '{contrast_of}', {nearest(contrast_of, CONTRASTS)}")
+    expect_one_of("mcore.contrast_of", contrast_of, CONTRASTS)
     encoder = _encoders.frames(
         facts,
         lambda: regnet_gsm.build(n_frames=facts.pictures[0], width=width, weights=weights, frozen=freeze_batch_norm),

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from aqa_pipeline.batches import Clips, Facts
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.errors import InputError, expect_one_of
 from aqa_pipeline.layers import distributions
-from aqa_pipeline.systems import _encoders
+from aqa_pipeline.systems import _encoders, _released
 from aqa_pipeline.systems.usdl import STARTS, encoder_from_official, expect, head_from_official
 
 needs = {"features", "draws"}
@@ -133,8 +133,7 @@ def build(
         See `_encoders.snippets`; batch normalisation is as in `usdl`.
     """
     expect("musdl", bins=bins, sigma=sigma, pooling=pooling, decode=decode, reduction=reduction)
-    if rule not in RULES:
-        raise InputError(f"musdl.rule: found '{rule}', {nearest(rule, RULES)}")
+    expect_one_of("musdl.rule", rule, RULES)
     if rule == "middle_three" and judges != PANEL:
         raise InputError(f"musdl.judges: found {judges}, expected {PANEL} for the rule 'middle_three'")
     if not top > bottom:
@@ -166,7 +165,7 @@ def build(
 def from_official(state_dicts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """The released parameters, "i3d" and "evaluator" of a checkpoint, under our names: see `usdl`."""
     ours = encoder_from_official(state_dicts["i3d"])
-    judges = {int(name.removeprefix("module.").split(".")[1]) for name in state_dicts["evaluator"]}
+    judges = {int(name.split(".")[1]) for name in _released.bare(state_dicts["evaluator"])}
     for judge in sorted(judges):
         ours |= head_from_official(state_dicts["evaluator"], f"evaluator.{judge}", f"heads.{judge}")
     return ours

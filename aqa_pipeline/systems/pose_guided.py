@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from aqa_pipeline.batches import NO_LABEL, Clips, Facts, Pairs
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.errors import InputError, expect_one_of
 from aqa_pipeline.layers.heads import mlp
 from aqa_pipeline.layers.transformer import Stack, sinusoids
 from aqa_pipeline.systems._comparison import Comparison, Encoded
@@ -147,8 +147,7 @@ def build(
         ("token", token, ("learned", "zero")),
         ("position", position, ("learned", "sinusoidal", "none")),
     ):
-        if found not in known:
-            raise InputError(f"pose_guided.{name}: found '{found}', {nearest(found, known)}")
+        expect_one_of(f"pose_guided.{name}", found, known)
     n_classes = len(facts.sub_actions) if sub_action_loss else 0
     kind = block if exemplar else "encoder"
     n_frames = _length(facts)

@@ -30,7 +30,7 @@ import torch
 from torch import Tensor, nn
 
 from aqa_pipeline.batches import Clips, Facts, Pairs, joined
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.errors import InputError, expect_one_of
 from aqa_pipeline.layers import steps
 from aqa_pipeline.layers.heads import TokenHead
 from aqa_pipeline.layers.segmentation import PSNet, binary_transition_loss
@@ -137,8 +137,7 @@ def build(
     truth_until: float = 0.25,
 ) -> TSA:
     """The model for clips of `facts`; `dim` and `dropout` are of stored features, `width` to `pixels` of I3D."""
-    if map_order not in ("permuted", "released"):
-        raise InputError(f"tsa.map_order: found '{map_order}', {nearest(map_order, ('permuted', 'released'))}")
+    expect_one_of("tsa.map_order", map_order, ("permuted", "released"))
     encoder = _encoders.snippets(
         facts,
         starts=starts,

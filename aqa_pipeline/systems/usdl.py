@@ -28,9 +28,9 @@ from torch import Tensor, nn
 
 from aqa_pipeline.backbones import i3d
 from aqa_pipeline.batches import Clips, Facts
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.errors import InputError, expect_one_of
 from aqa_pipeline.layers import distributions
-from aqa_pipeline.systems import _encoders
+from aqa_pipeline.systems import _encoders, _released
 
 needs = {"features", "draws"}
 raw_target = True  # bins are marks or points
@@ -153,8 +153,7 @@ def expect(system: str, *, bins: int, sigma: float, pooling: str, decode: str, r
         ("decode", decode, distributions.DECODES),
         ("reduction", reduction, distributions.REDUCTIONS),
     ):
-        if found not in known:
-            raise InputError(f"{system}.{name}: found '{found}', {nearest(found, known)}")
+        expect_one_of(f"{system}.{name}", found, known)
     if bins < 2:
         raise InputError(f"{system}.bins: found {bins}, expected 2 or more")
     if sigma <= 0:
@@ -171,19 +170,15 @@ def from_official(state_dicts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, 
 
 def encoder_from_official(parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The released I3D under the names of our encoder, without its 157 classes."""
-    names = i3d.kinetics_names(_bare(parameters))
+    names = i3d.kinetics_names(_released.bare(parameters))
     return {f"encoder.backbone.{name}": value for name, value in names.items() if not name.startswith(i3d.HEAD)}
 
 
 def head_from_official(parameters: Mapping[str, Tensor], theirs: str, ours: str) -> dict[str, Tensor]:
     """One released MLP: `layer1`, `layer2`, `layer3` are our maps 0, 2 and 4, with a ReLU between them."""
-    own = {name: value for name, value in _bare(parameters).items() if name.startswith(f"{theirs}.layer")}
+    own = {name: value for name, value in _released.bare(parameters).items() if name.startswith(f"{theirs}.layer")}
     renamed = {}
     for name, value in own.items():
         layer, kind = name.removeprefix(f"{theirs}.layer").split(".")
         renamed[f"{ours}.maps.{2 * int(layer) - 2}.{kind}"] = value
     return renamed
-
-
-def _bare(parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix("module."): value for name, value in parameters.items()}

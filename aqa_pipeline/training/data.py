@@ -12,7 +12,7 @@ import numpy as np
 
 from aqa_pipeline import stores, transitions
 from aqa_pipeline.batches import NO_LABEL, Clips, Facts, Pairs
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.errors import InputError, expect_one_of, nearest
 from aqa_pipeline.training.pictures import FRAMES, Pictures, Seen
 
 if TYPE_CHECKING:
@@ -140,8 +140,7 @@ class Data:
         memory_mb: int = 1000,
         show_transitions: bool = False,
     ) -> None:
-        if sampling not in SAMPLING:
-            raise InputError(f"sampling: found '{sampling}', {nearest(sampling, SAMPLING)}")
+        expect_one_of("sampling", sampling, SAMPLING)
         self.samples = samples.set_index("video_id", drop=False)
         self._row_of = {video_id: row for row, video_id in enumerate(self.samples.index)}  # faster than pandas' own
         self._difficulty = self.samples["difficulty"].to_numpy(dtype=np.float32)

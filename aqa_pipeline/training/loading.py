@@ -23,7 +23,7 @@ class Batches(Protocol):
         """Some pairs of a step."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Piece:
     """Some pairs of a step."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aqa_pipeline.batches import Clips, Pairs
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.errors import InputError, expect_one_of, nearest
 from aqa_pipeline.training import loading
 from aqa_pipeline.training.adam import Adam
 from aqa_pipeline.training.checkpoints import Checkpoint
@@ -49,8 +49,7 @@ class Optimiser:
 
     def __post_init__(self) -> None:
         for name, known in (("optimiser", OPTIMISERS), ("schedule", SCHEDULES)):
-            if (found := getattr(self, name)) not in known:
-                raise InputError(f"training.{name}: found '{found}', {nearest(found, known)}")
+            expect_one_of(f"training.{name}", getattr(self, name), known)
         if self.schedule == "oscillating" and self.half_period < 1:
             raise InputError(f"training.half_period: found {self.half_period}, expected the steps of half a period")
 
@@ -80,19 +79,7 @@ class Engine:
     judge_every: int = 50  # steps
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
-            raise InputError(f"training.precision: found '{self.precision}', {nearest(self.precision, PRECISIONS)}")
-
-
-def choose_device(device: str) -> torch.device:
-    """ "auto" takes the accelerator where torch sees one."""
-    import torch
-
-    if device not in ("auto", "cpu", "cuda"):
-        raise InputError(f"device: found '{device}', expected auto, cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("device: found 'cuda', but torch sees no such device; expected auto or cpu")
-    return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
+        expect_one_of("training.precision", self.precision, PRECISIONS)
 
 
 def fit(
@@ -119,6 +106,8 @@ def fit(
     of them. A mean over something else (labelled frames) comes close to the whole step's, and is not equal to it.
     """
     import torch
+
+    from aqa_pipeline.layers.inference import choose_device
 
     where, steps = choose_device(device), len(batches.sizes)
     training = _Training(model, steps, optimiser, engine, where, log_every, together)

@@ -7,7 +7,7 @@ lasts; shift, crop and flip are drawn anew for every training step. Processes th
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -27,6 +27,7 @@ OPTIONS = (*View.__dataclass_fields__, "view", "detector", "masks")  # of a conf
 HALF = 127.5  # of a mask's grey levels: from there on it is the athlete (rounded, as FineParser's code does)
 SPLASH_MASKS = "splash_pred_masks"  # of a pickle of HP-MCoRe
 TRUTH = {"athlete": "mask", "splash": "splash"}  # kind of mask -> its array in a truth store
+NEEDED = {"masks": "athlete", "splashes": "splash"}  # word of a system's `needs` -> kind of mask
 
 Key = tuple[str, int, int | str]  # video, frame, and filter or kind of mask
 
@@ -228,12 +229,13 @@ def open_pictures(
     masks: Iterable[Path] = (),
     folders: Mapping[str, Path] = {},
     splashes: Mapping[str, Path] = {},
+    needs: Collection[str] = tuple(NEEDED),
     memory_mb: int = MEMORY_MB,
 ) -> Iterator[dict[str, Pictures]]:
     """The modality "frames" with the `options` of a configuration, where there are frame stores.
 
     `masks` are truth stores; by video, `folders` hold masks of the athlete, `splashes` are files of the splash's. They
-    are for training alone.
+    are for training alone, and only those kinds are read that `needs`, of a system, names.
     """
     for name in options:
         if name not in OPTIONS:
@@ -246,7 +248,8 @@ def open_pictures(
             [stack.enter_context(stores.read(path, kind=kind)) for path in of_kind]
             for of_kind, kind in ((paths, "frames"), (boxes, "boxes"), (masks, "truth"))
         )
-        sources = _sources(truth, folders, splashes) if labels else {}
+        wanted = {NEEDED[word] for word in needs if word in NEEDED} if labels else ()
+        sources = {kind: of for kind, of in _sources(truth, folders, splashes).items() if kind in wanted}
         known = dict(boxes=athletes if follows else None, masks=sources)
         yield {FRAMES: Pictures(clips, View(**options), **known, memory_mb=memory_mb)} if clips else {}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +18,13 @@ import numpy as np
 
 from aqa_pipeline import plugins, stores
 from aqa_pipeline.batches import Clips, Facts, Pairs
-from aqa_pipeline.errors import InputError, nearest
+from aqa_pipeline.errors import InputError, expect_one_of, nearest
 from aqa_pipeline.training import checkpoints, controls, official
 from aqa_pipeline.training.data import Data, Features, open_features, open_truth
 from aqa_pipeline.training.loop import Engine, History, Optimiser, fit
 from aqa_pipeline.training.pictures import MEMORY_MB, Pictures, open_pictures
 from aqa_pipeline.training.ranks import ALONE, Ranks
-from aqa_pipeline.training.voting import columns, predict_draws
+from aqa_pipeline.training.voting import predict_draws
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,8 +55,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name, known in (("target", TARGETS), ("selection", SELECTIONS), ("control", controls.CONTROLS)):
-            if getattr(self, name) not in known:
-                raise InputError(f"{name}: found '{getattr(self, name)}', {nearest(getattr(self, name), known)}")
+            expect_one_of(name, getattr(self, name), known)
         known = plugins.options("systems", self.system, "build", "fit")
         _expect_known("options", self.options, known)
         fixed = plugins.constant("systems", self.system, "target")  # some make sense for one target alone
@@ -234,17 +233,18 @@ def open_inputs(
     frames: Mapping[str, Any] = {},
     mask_folders: Mapping[str, Path] = {},
     splashes: Mapping[str, Path] = {},
+    needs: Collection[str] = (),
     memory_mb: int = MEMORY_MB,
 ) -> Iterator[dict[str, Any]]:
     """All inputs of a run by modality, open for reading; torch is held to so many threads.
 
     `roles` and `frames` are those of the run's settings; `mask_folders` and `splashes`, by video, are for
-    training alone.
+    training alone, and of them and the masks only what the `needs` of the system name is read.
     """
     import torch
 
     torch.set_num_threads(threads)
-    labels = dict(masks=files.masks, folders=mask_folders, splashes=splashes)
+    labels = dict(masks=files.masks, folders=mask_folders, splashes=splashes, needs=needs)
     of_pictures = dict(options=frames, boxes=files.boxes, **labels, memory_mb=memory_mb)
     with (
         open_features(files.features, roles=roles) as inputs,
@@ -372,21 +372,26 @@ def _checkpoint(
 
 
 class _Steps:
-    """The draws of the training part, as the loop reads them."""
+    """The draws of the training part, as the loop reads them; a pair is two numbers, as CoRe has 450 000 of them."""
 
     def __init__(self, settings: Settings, data: Data, draws: pd.DataFrame) -> None:
         self._data, self._seed = data, settings.seed
-        self._columns = [columns(rows) for _, rows in draws.groupby("step", sort=True)]
-        self.sizes = [len(queries) for queries, _ in self._columns]
+        import pandas as pd
+
+        draws = draws.sort_values("step", kind="stable")
+        numbers, ids = pd.factorize(pd.concat([draws["query"], draws["exemplar"]]))
+        self._pairs, self._ids = numbers.reshape(2, -1), np.asarray(ids, dtype=object)  # exemplar -1: none
+        self.sizes = draws.groupby("step").size().tolist()
+        self._starts = np.cumsum([0, *self.sizes])
         wanted = settings.training.get("steps", len(self.sizes))
         if wanted != len(self.sizes):
             raise InputError(f"training.steps: found {wanted}, but draws of {len(self.sizes)}; draw the pairs again")
 
     def read(self, step: int, rows: slice) -> Clips | Pairs:
         """Some pairs of a step; what is drawn for it at random comes from seed and step."""
-        queries, exemplars = self._columns[step]
-        draw = (self._seed, step)
-        return _batch(self._data, queries[rows], exemplars and exemplars[rows], draw=draw)
+        queries, exemplars = self._pairs[:, self._starts[step] : self._starts[step + 1]][:, rows]
+        names = None if (exemplars < 0).all() else self._ids[exemplars].tolist()
+        return _batch(self._data, self._ids[queries].tolist(), names, draw=(self._seed, step))
 
 
 def _batch(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aqa_pipeline.training.data import Data
-from aqa_pipeline.training.loop import choose_device
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 QUERIES_A_BATCH = 32
 CLIPS_A_BATCH = 16  # at most that are encoded together
-PICTURES_MB = {"cpu": 8}  # of these; a back bone makes a few hundred times as much of them on its way
+PICTURES_MB = {"cpu": 8}  # of these; a backbone makes a few hundred times as much of them on its way
 PICTURES_MB_ELSEWHERE = 128  # where small batches are slow
 MEMORY_MB = 2000  # of encoded clips
 
@@ -37,7 +36,7 @@ def predict_draws(
 
     from aqa_pipeline.layers import convolutions, inference
 
-    where = choose_device(device)
+    where = inference.choose_device(device)
     model = inference.channels_last(convolutions.folded(model).to(where))
     encodings = Encodings(model, data, where, memory_mb=memory_mb)
     with torch.no_grad():
@@ -100,8 +99,9 @@ def _voted(encodings: Encodings, queries: list[str], exemplars: list[str]) -> pd
     import torch
 
     data, where = encodings.data, encodings.where
-    encoded = encodings.of([*queries, *exemplars])
-    query, exemplar = ({name: part(value) for name, value in encoded.items()} for part in _halves(len(queries)))
+    encoded, n_pairs = encodings.of([*queries, *exemplars]), len(queries)
+    query = {name: value[:n_pairs] for name, value in encoded.items()}
+    exemplar = {name: value[n_pairs:] for name, value in encoded.items()}
     known = data.scaled(np.array([data.targets[video_id] for video_id in exemplars]))
     target = torch.tensor(known, dtype=torch.float32, device=where)
     votes = encodings.model.votes(query, exemplar, target).double().cpu().numpy()
@@ -110,10 +110,6 @@ def _voted(encodings: Encodings, queries: list[str], exemplars: list[str]) -> pd
     predicted = np.add.reduceat(votes, starts) / counts
     transitions = query["transitions"][starts].cpu().numpy() if "transitions" in query else None
     return _table(data, [queries[i] for i in starts], predicted, counts, transitions)
-
-
-def _halves(n_pairs: int) -> tuple[Any, Any]:
-    return (lambda value: value[:n_pairs]), (lambda value: value[n_pairs:])
 
 
 def _single(model: Any, data: Data, where: torch.device, queries: list[str]) -> pd.DataFrame:
@@ -132,14 +128,8 @@ def _table(data: Data, queries: list[str], predicted: np.ndarray, votes: Any, tr
 
 
 def _chunks(draws: pd.DataFrame) -> Iterator[tuple[list[str], list[str] | None]]:
-    """Queries and exemplars, a few queries at a time and all exemplars of each together."""
+    """Queries and exemplars, a few queries at a time and all exemplars of each together; None without exemplars."""
     draws = draws.sort_values("query", kind="stable")
     number = draws.groupby("query", sort=True).ngroup()
     for _, rows in draws.groupby(number.to_numpy() // QUERIES_A_BATCH):
-        yield columns(rows)
-
-
-def columns(rows: pd.DataFrame) -> tuple[list[str], list[str] | None]:
-    """Queries and exemplars of a table of draws; no exemplars where every query stands alone."""
-    exemplars = None if rows["exemplar"].isna().all() else rows["exemplar"].tolist()
-    return rows["query"].tolist(), exemplars
+        yield rows["query"].tolist(), None if rows["exemplar"].isna().all() else rows["exemplar"].tolist()

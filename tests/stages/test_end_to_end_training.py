@@ -16,6 +16,7 @@ from aqa_pipeline.stages.train import train
 N, T, H, W = 8, 9, 24, 40
 VIEW = dict(n_frames=24, resize=[36, 32], crop=32, swap_resize=False, shift=[-2, 0])
 TINY = dict(dim=64, width=0.05, starts=[0, 4, 8], positions=2, heads=1, layers=1, hidden=[6])
+WITH_MASKS = dict(width=0.05, starts=[0, 8], static="resnet18", channels=4, reducer=[8], heads=1, layers=1, hidden=[6])
 IDS = [f"v{i}" for i in range(N)]
 
 
@@ -111,9 +112,10 @@ def test_features_have_roles_and_the_athlete_is_followed(sport, tmp_path):
     assert len(predicted(sport, run, draws, read)) == 2
 
 
-def test_no_prediction_reads_a_mask(sport, tmp_path):
+def test_no_prediction_reads_a_mask_nor_does_a_system_that_learns_from_none(sport, tmp_path):
     read = files(sport, "frames")
     draws = drawn(sport, tmp_path, **read)
+    train_with_masks(sport, tmp_path / "tsa", draws, read, system="tsa", options=TINY)
     with pytest.raises(InputError, match="cannot be read as a picture"):
         train_with_masks(sport, tmp_path, draws, read)
     pd.read_parquet(sport / "samples.parquet").assign(masks=None).to_parquet(tmp_path / "samples.parquet")
@@ -121,11 +123,11 @@ def test_no_prediction_reads_a_mask(sport, tmp_path):
     assert len(predicted(sport, run, draws, read)) == 2  # from the samples whose masks are no pictures
 
 
-def train_with_masks(sport, out, draws, read, samples=None):
+def train_with_masks(sport, out, draws, read, *, samples=None, system="fineparser", options=WITH_MASKS):
     train(
-        samples or sport / "samples.parquet", sport / "folds.parquet", out, system="tsa", adapter="simdive", fold=[0],
-        draws=draws, options=TINY, training=dict(steps=2, batch=2), device="cpu", **read,
-        frames_options={**VIEW, "sampling": "first", "masks": True, "resize": None, "crop": 24},
+        samples or sport / "samples.parquet", sport / "folds.parquet", out, system=system, adapter="simdive", fold=[0],
+        draws=draws, options=options, training=dict(steps=2, batch=2), device="cpu", **read,
+        frames_options={**VIEW, "sampling": "first", "masks": True, "resize": None, "crop": 16},
     )  # fmt: skip
     return out / "fold0.seed0"
 

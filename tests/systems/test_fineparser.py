@@ -177,3 +177,8 @@ def test_one_set_of_features_serves_both_roles(pairs):
 def test_options_that_do_not_fit_are_named(facts, options, message):
     with pytest.raises(InputError, match=message):
         fineparser.build(facts, **{**fineparser.tiny, **options})
+
+
+def test_pictures_that_masks_cannot_be_made_of_are_named():
+    with pytest.raises(InputError, match=r"frames\.crop: found 24, expected a multiple of 16 for the masks"):
+        fineparser.build(replace(PICTURES, pictures=(T, 24, 24)), **{**fineparser.tiny, **WIDE})

@@ -14,7 +14,7 @@ from aqa_pipeline.errors import InputError
 from aqa_pipeline.layers import contrast
 from aqa_pipeline.simdive.clips import simulate_shard
 from aqa_pipeline.stages.extract_frames import extract_frames
-from aqa_pipeline.systems import _released, hp_mcore
+from aqa_pipeline.systems import _encoders, _released, hp_mcore
 from aqa_pipeline.training.data import Data
 from aqa_pipeline.training.pictures import open_pictures
 
@@ -49,7 +49,7 @@ def test_between_the_middles_of_two_snippets_lies_a_mixture_of_both():
 
 def test_transitions_fall_into_the_snippet_that_began_last():
     transitions = torch.tensor([[9.0, 60.0], [30.0, 69.0], [0.0, 95.0]])
-    assert full()._at_snippets(transitions).tolist() == [[0, 6], [3, 6], [0, 9]]
+    assert _encoders.snippet_of(transitions, full().dynamic.starts).tolist() == [[0, 6], [3, 6], [0, 9]]
 
 
 def test_poses_lead_the_dynamic_branch_and_leave_the_static_one_alone():

@@ -10,7 +10,7 @@ from aqa_pipeline.batches import Clips
 from aqa_pipeline.errors import InputError
 from aqa_pipeline.training import loop
 from aqa_pipeline.training.checkpoints import Checkpoint
-from aqa_pipeline.training.loop import Engine, Optimiser, choose_device, fit
+from aqa_pipeline.training.loop import Engine, Optimiser, fit
 
 B, D = 6, 4
 
@@ -307,6 +307,6 @@ def test_mistakes_are_named():
     with pytest.raises(InputError, match="half_period: found 0"):
         Optimiser(schedule="oscillating")
     with pytest.raises(InputError, match="device: found 'gpu'"):
-        choose_device("gpu")
+        fit(Line(), Batches(1), device="gpu")
     with pytest.raises(InputError, match="step 0: the loss is inf"):
         fit(Line(), Batches(2, target=float("inf")), device="cpu")

@@ -59,11 +59,11 @@ def seen(folder):
 
     with contextlib.ExitStack() as stack:
 
-        def opened(*, with_masks=False, folders={}, splashes={}, memory_mb=10, **options):
+        def opened(*, with_masks=False, folders={}, splashes={}, needs=("masks", "splashes"), memory_mb=10, **options):
             found = open_pictures(
                 sorted(folder.glob("frames/*")), options={**SMALL, **options}, boxes=sorted(folder.glob("boxes/*")),
                 masks=sorted(folder.glob("truth/*")) if with_masks else (), folders=folders,
-                splashes=splashes, memory_mb=memory_mb,
+                splashes=splashes, needs=needs, memory_mb=memory_mb,
             )  # fmt: skip
             return stack.enter_context(found)["frames"]
 
@@ -124,6 +124,8 @@ def test_masks_are_moved_as_the_pictures(seen):
         assert 0 < mask.float().mean() < 1
         assert torch.equal(simulated.mask("a", (0, step), of="splash"), ~mask)
     assert seen(with_masks=True).kinds_of_masks == ()  # not asked for
+    assert seen(with_masks=True, masks=True, needs={"draws", "masks"}).kinds_of_masks == ("athlete",)
+    assert seen(masks=True, splashes={"a": "a.pkl"}, needs={"masks"}).kinds_of_masks == ()
     assert seen(masks=True).kinds_of_masks == ()  # not there: predictions
 
 

@@ -83,6 +83,29 @@ def test_draws_are_those_of_the_settings(trained):
         trained(drawn=9)
 
 
+def test_a_step_is_its_pairs_in_their_order():
+    seen = []
+
+    class Data:
+        pairs = staticmethod(lambda queries, exemplars, *, draw, show_target: seen.append((queries, exemplars, draw)))
+        clips = staticmethod(lambda queries, *, draw, show_target: seen.append((queries, draw)))
+
+    draws = pd.DataFrame(
+        dict(step=[1, 0, 1, 0, 1], query=pd.array(list("cabab"), "string"), exemplar=pd.array(list("dbeca"), "string"))
+    )
+    settings = runs.Settings(system="pose_guided", adapter="simdive", fold=0, seed=7)
+    steps = runs._Steps(settings, Data, draws)
+    assert steps.sizes == [2, 3]
+    steps.read(1, slice(0, 3)), steps.read(1, slice(1, 3)), steps.read(0, slice(0, 1))
+    assert seen == [
+        (["c", "b", "b"], ["d", "e", "a"], (7, 1)), (["b", "b"], ["e", "a"], (7, 1)), (["a"], ["b"], (7, 0)),
+    ]  # fmt: skip
+    alone = runs._Steps(settings, Data, draws.assign(exemplar=pd.array([None] * 5, "string")))
+    alone.read(0, slice(1, 2))
+    assert seen[-1] == (["a"], (7, 0))
+    assert runs._Steps(settings, Data, draws[:0]).sizes == []
+
+
 def test_processes_that_read_ahead_change_nothing(trained):
     one, two = trained()[0], trained(workers=2)[0]
     assert one.history == two.history
