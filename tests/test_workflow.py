@@ -51,7 +51,8 @@ def test_the_table_has_every_row_with_interval_floor_and_ceiling(finished):
     assert (shown.ci_low <= shown.value).all()
     assert (shown.value <= shown.ci_high).all()
     assert set(table.status) == {"ok"}
-    assert set(table.training) == {"frozen"}
+    assert set(table.training[table.system != "fineparser"]) == {"frozen"}
+    assert set(table.training[table.system == "fineparser"]) == {"end_to_end"}
 
 
 def test_nothing_is_left_to_do_after_a_run(finished):
