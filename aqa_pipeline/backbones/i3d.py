@@ -30,6 +30,7 @@ from aqa_pipeline import weights as stored_weights
 Channels = tuple[int, ...]
 
 HEAD = "conv3d_0c_1x1"  # the classes of Kinetics
+SNIPPET = 16  # frames of what all systems here show it at a time
 
 # Channels of the four branches of every mixed stage, one convolution after the other.
 _MIXED = {

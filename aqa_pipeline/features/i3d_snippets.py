@@ -13,14 +13,13 @@ import torch
 
 from aqa_pipeline import weights as stored_weights
 from aqa_pipeline.backbones import i3d
+from aqa_pipeline.backbones.i3d import SNIPPET
 from aqa_pipeline.errors import InputError
 from aqa_pipeline.features._clips import Network, shown
 from aqa_pipeline.layers.views import View
 
 source = "frames"
 boxes = "optional"
-
-SNIPPET = 16  # frames
 
 
 class Extractor:

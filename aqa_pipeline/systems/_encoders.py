@@ -14,13 +14,14 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from aqa_pipeline.backbones import i3d
+from aqa_pipeline.backbones.i3d import SNIPPET
 from aqa_pipeline.batches import Clips, Facts
-from aqa_pipeline.errors import InputError
+from aqa_pipeline.errors import InputError, expect_one_of
 from aqa_pipeline.layers import pictures
 from aqa_pipeline.layers.normalisation import frozen_batch_norm
 from aqa_pipeline.transitions import GRID
 
-SNIPPET = 16  # frames
 STARTS = tuple(range(0, 81, 10))  # of the 9 snippets of 96 frames (FineDiving and its successors)
 
 
@@ -47,6 +48,8 @@ def span(starts: Sequence[int]) -> int:
 
 def stride(starts: Sequence[int]) -> float:
     """Frames from the start of one snippet to that of the next, on average."""
+    if len(starts) < 2:
+        raise InputError(f"starts: found {len(starts)} snippet, expected two or more, of which a step has its own")
     return (starts[-1] - starts[0]) / (len(starts) - 1)
 
 
@@ -73,6 +76,7 @@ class Snippets(nn.Module):
 
     def __init__(self, backbone: nn.Module, starts: Sequence[int], *, pixels: str, apart: bool = False) -> None:
         super().__init__()
+        expect_one_of("pixels", pixels, pictures.PIXELS)
         self.backbone, self.starts, self.pixels, self.apart = backbone, tuple(starts), pixels, apart
         self.dim = backbone.dim
 
@@ -120,6 +124,7 @@ class Frames(nn.Module):
 
     def __init__(self, backbone: nn.Module, *, pixels: str) -> None:
         super().__init__()
+        expect_one_of("pixels", pixels, pictures.PIXELS)
         self.backbone, self.pixels = backbone, pixels
         self.dim = backbone.dim
 
@@ -166,8 +171,6 @@ def snippets(
     name = modality(facts, role)
     if name != "frames":
         return StoredSnippets(name, facts.lengths[name], facts.dims[name], dim, starts, dropout)
-    from aqa_pipeline.backbones import i3d
-
     check_length(facts, starts)
     backbone = i3d.I3D(width=width, eps=eps, momentum=momentum)
     if weights:
