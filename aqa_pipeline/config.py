@@ -98,6 +98,7 @@ class Training(Strict):
     """The training loop."""
 
     steps: int = Field(400, ge=0, description="optimiser steps; 0: the weights as they are built")
+    epochs: int = Field(0, ge=0, description="passes over the training part, in place of `steps`; 0: steps")
     batch: int = Field(16, ge=1, description="queries a step")
     optimiser: Literal["adam", "adamw"] = "adamw"
     lr: float = Field(2e-3, gt=0)

@@ -22,6 +22,7 @@ def draw_pairs(
     exemplars: str = "same_type",
     n_exemplars: int = 10,
     steps: int = 400,
+    epochs: int = 0,
     batch: int = 32,
     seed: int = 0,
     frames: list[Path] = [],
@@ -42,7 +43,7 @@ def draw_pairs(
     with open_features(features or []) as inputs, open_pictures(frames, options={"view": view}, boxes=boxes) as shown:
         read = [*inputs.values(), *shown.values()]
         usable = [all(video_id in one for one in read) for video_id in table["video_id"]]
-    options = dict(exemplars=exemplars, n_exemplars=n_exemplars, steps=steps, batch=batch, seed=seed)
+    options = dict(exemplars=exemplars, n_exemplars=n_exemplars, steps=steps, epochs=epochs, batch=batch, seed=seed)
     draws = pairs.draw_pairs(table[usable], pd.read_parquet(folds), **options)
     with stores.replacing(out) as path:
         draws.to_parquet(path, index=False)

@@ -33,14 +33,16 @@ def draw_pairs(
     exemplars: str = "same_type",
     n_exemplars: int = 10,
     steps: int = 400,
+    epochs: int = 0,
     batch: int = 32,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Draws of every fold: a row a pair, columns fold, part, step, query, exemplar.
 
-    Training queries come in epochs, each a shuffle of the training part, cut into `steps` batches of `batch`; each gets
-    one exemplar. Test and validation queries (step -1) get up to `n_exemplars`, each at most once. Exemplars are of the
-    training part and never the query itself. With exemplars "none" the column is empty and every query stands alone.
+    Training queries come in epochs, each a shuffle of the training part, cut into `steps` batches of `batch`, or as
+    many as make `epochs`, where that is not 0; each query gets one exemplar. Test and validation queries (step -1) get
+    up to `n_exemplars`, each at most once. Exemplars are of the training part and never the query itself. With
+    exemplars "none" the column is empty and every query stands alone.
 
     exemplars
         "same_type" (fewer than three: the nearest of other types are added, see `by_kinship`), "same_difficulty" (the
@@ -57,7 +59,8 @@ def draw_pairs(
         parts = {part: sorted(set(ids) & set(known.index)) for part, ids in of_fold.groupby("part")["video_id"]}
         training = _training_part(fold, parts, exemplars)
         candidates = _candidates(known, training, exemplars)
-        draws = _training_draws(training, candidates, steps, batch, _generator(seed, fold, "train"))
+        n_steps = round(epochs * len(training) / batch) if epochs else steps
+        draws = _training_draws(training, candidates, n_steps, batch, _generator(seed, fold, "train"))
         tables.append(_table(fold, "train", *draws))
         for part in ("validation", "test"):
             draws = _test_draws(parts.get(part, []), candidates, n_exemplars, _generator(seed, fold, part))

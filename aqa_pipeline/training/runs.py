@@ -32,7 +32,13 @@ if TYPE_CHECKING:
 TARGETS = ("execution", "score")
 SELECTIONS = ("last", "validation", "test")
 OF_THE_LOOP = {kind: {f.name for f in fields(kind)} for kind in (Optimiser, Engine)}
-OF_A_RUN = ("steps", "batch", "devices", "checkpoint_every")  # of `Settings.training`, besides those of the loop
+OF_A_RUN = (
+    "steps",
+    "epochs",
+    "batch",
+    "devices",
+    "checkpoint_every",
+)  # of `Settings.training`, besides those of the loop
 
 
 @dataclass(frozen=True)
@@ -384,7 +390,7 @@ class _Steps:
         self.sizes = draws.groupby("step").size().tolist()
         self._starts = np.cumsum([0, *self.sizes])
         wanted = settings.training.get("steps", len(self.sizes))
-        if wanted != len(self.sizes):
+        if wanted != len(self.sizes) and not settings.training.get("epochs"):  # whose steps the draws have counted
             raise InputError(f"training.steps: found {wanted}, but draws of {len(self.sizes)}; draw the pairs again")
 
     def read(self, step: int, rows: slice) -> Clips | Pairs:

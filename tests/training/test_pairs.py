@@ -54,6 +54,14 @@ def test_without_steps_the_test_part_alone_is_drawn():
     pd.testing.assert_frame_equal(table, draw().query("part == 'test'").reset_index(drop=True))
 
 
+def test_epochs_have_as_many_steps_as_the_training_part_of_their_fold_makes():
+    table = draw(epochs=3, batch=4)
+    for fold, of_fold in folds().groupby("fold"):
+        n = (of_fold["part"] == "train").sum()
+        training = table[(table["fold"] == fold) & (table["part"] == "train")]
+        assert training.groupby("step").size().tolist() == [4] * round(3 * n / 4)
+
+
 def test_every_training_video_is_a_query_once_an_epoch():
     queries = draw(steps=11, batch=1)
     first = queries[(queries["fold"] == 0) & (queries["part"] == "train")]["query"]

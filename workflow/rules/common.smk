@@ -303,6 +303,7 @@ def draw_options(wildcards):
     votes = block.exemplars.n_exemplars if block.exemplars else 1
     return (
         f"--exemplars {choose} --n-exemplars {votes} --steps {block.training.steps}"
+        f" --epochs {block.training.epochs}"
         f" --batch {block.training.batch} --seed {SETTINGS.seed + int(wildcards.seed)}"
     )
 
