@@ -193,3 +193,23 @@ def frames(
     if name != "frames":
         return StoredFrames(name, facts.dims[name], dim or None, dropout)
     return Frames(backbone(), pixels=pixels)
+
+
+def regnet_frames(
+    facts: Facts,
+    *,
+    dim: int,
+    width: float,
+    weights: str | None,
+    freeze_batch_norm: bool,
+    pixels: str,
+    dropout: float,
+) -> Frames | StoredFrames:
+    """MCoRe's encoder of single frames: RegNetY with gated shifts, or stored features; see `frames`."""
+    from aqa_pipeline.backbones import regnet_gsm
+
+    def network() -> nn.Module:
+        n_frames = facts.pictures[0]
+        return regnet_gsm.build(n_frames=n_frames, width=width, weights=weights, frozen=freeze_batch_norm)
+
+    return frames(facts, network, dim=dim, pixels=pixels, dropout=dropout)

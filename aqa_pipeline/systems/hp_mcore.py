@@ -263,7 +263,15 @@ def build(
         pixels=pixels,
         dropout=dropout,
     )
-    static = _static(visual, static_dim, static_width, static_weights, static_freeze_batch_norm, pixels, dropout)
+    static = _encoders.regnet_frames(
+        visual,
+        dim=static_dim,
+        width=static_width,
+        weights=static_weights,
+        freeze_batch_norm=static_freeze_batch_norm,
+        pixels=pixels,
+        dropout=dropout,
+    )
     classes = len(facts.action_types) if action_type_loss else 0
     bones = _skeleton(facts, keypoint_set, groups, skeleton_width, classes) if skeleton else None
     if action_type_loss and not classes * skeleton:
@@ -297,20 +305,6 @@ def build(
 
 def _reducer(features: int, wide: int, token: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(features, wide), nn.ReLU(), nn.Linear(wide, token), nn.ReLU())
-
-
-def _static(
-    facts: Facts, dim: int, width: float, weights: str | None, frozen: bool, pixels: str, dropout: float
-) -> nn.Module:
-    from aqa_pipeline.backbones import regnet_gsm
-
-    return _encoders.frames(
-        facts,
-        lambda: regnet_gsm.build(n_frames=facts.pictures[0], width=width, weights=weights, frozen=frozen),
-        dim=dim,
-        pixels=pixels,
-        dropout=dropout,
-    )
 
 
 def _skeleton(facts: Facts, keypoint_set: str, groups: str, width: int, classes: int) -> nn.Module:

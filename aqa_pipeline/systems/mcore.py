@@ -127,13 +127,13 @@ def build(
     `dim` (0: as many as there are) and `dropout` are of stored features, `width` to `pixels` of the picture network;
     `contrast` weighs the third loss, 0 leaves it out.
     """
-    from aqa_pipeline.backbones import regnet_gsm
-
     expect_one_of("mcore.contrast_of", contrast_of, CONTRASTS)
-    encoder = _encoders.frames(
+    encoder = _encoders.regnet_frames(
         facts,
-        lambda: regnet_gsm.build(n_frames=facts.pictures[0], width=width, weights=weights, frozen=freeze_batch_norm),
         dim=dim,
+        width=width,
+        weights=weights,
+        freeze_batch_norm=freeze_batch_norm,
         pixels=pixels,
         dropout=dropout,
     )
