@@ -4,9 +4,9 @@
 
 FOLDER: yuxumin/CoRe and xujinglin/FineDiving as they are checked out; their own functions for a batch are called, with
 `.cuda()` made to do nothing where there is no GPU. Both sides get the same random weights and clips, and the benchmark
-stops where their predictions differ. Each measurement is a process of its own, so that its peak of memory is its own;
-the two sides take turns. Queries and exemplars stand in the proportion of FineDiving's test part (749) to the training
-dives that its votes ask for (at most 2251).
+stops where their predictions differ. Each side is a process of its own, so that its peak of memory is its own; the two
+take turns, step by step, so that a machine that is faster for a while is so for both. Queries and exemplars stand in
+the proportion of FineDiving's test part (749) to the training dives that its votes ask for (at most 2251).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import io
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import time
@@ -197,27 +198,58 @@ class Ours:
         return table.set_index("video_id").loc[[clips.video_ids[q] for q, _ in draws], "predicted"].tolist()
 
 
-def measure(system: str, side: str, what: str, folder: str, queries: int, exemplars: int) -> None:
-    """One measurement, printed as JSON: seconds (of one step, or of all queries), peak MB, predictions."""
+def serve(system: str, side: str, what: str, folder: str, queries: int, exemplars: int) -> None:
+    """One side of a measurement: for every line read, do it once and answer with a line of JSON.
+
+    Seconds (of one step, or of all queries), peak MB so far, predictions.
+    """
     import torch
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 1)))
+    answers = sys.stdout
     with contextlib.redirect_stdout(io.StringIO()):
         released = Released(system, folder)
         model = released if side == "released" else Ours(released)
         predicted = []
         if what == "training":
-            step = model.trainer(clips_of(system, 2 * PAIRS[system]))
-            step()  # the first one makes the state of the optimiser
-            seconds = min(_timed(step) for _ in range(2))
+            action = model.trainer(clips_of(system, 2 * PAIRS[system]))
+            action()  # the first one makes the state of the optimiser
         else:
             rng = np.random.default_rng(0)
             others = np.arange(queries, queries + exemplars)
             draws = [(q, rng.choice(others, VOTES, replace=exemplars < VOTES).tolist()) for q in range(queries)]
             clips = clips_of(system, queries + exemplars)
-            seconds = _timed(lambda: predicted.extend(model.predict(clips, draws)))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps(dict(seconds=seconds, peak=peak, predicted=predicted)))
+
+            def action() -> None:
+                predicted[:] = model.predict(clips, draws)
+
+        for _ in sys.stdin:
+            seconds = _timed(action)
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            print(json.dumps(dict(seconds=seconds, peak=peak, predicted=predicted)), file=answers, flush=True)
+
+
+def measure(system: str, what: str, folder: str, given: argparse.Namespace) -> dict[str, dict]:
+    """Both sides by turns: the median of the seconds, the last peak and predictions of each."""
+    options = ["--queries", str(given.queries), "--exemplars", str(given.exemplars)]
+    found = {"released": [], "ours": []}
+    with contextlib.ExitStack() as stack:
+        running = {}
+        for side in found:
+            command = [sys.executable, __file__, f"--{system}", folder, "--one", system, side, what, *options]
+            started = subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            running[side] = stack.enter_context(started)
+        for _ in range(given.turns if what == "training" else 1):
+            for side, process in running.items():
+                print(file=process.stdin, flush=True)
+                found[side].append(json.loads(process.stdout.readline()))
+                print(f"{system} {what} {side}: {found[side][-1]['seconds']:.2f} s", file=sys.stderr, flush=True)
+        for process in running.values():
+            process.stdin.close()
+    return {
+        side: answers[-1] | {"seconds": statistics.median(a["seconds"] for a in answers)}
+        for side, answers in found.items()
+    }
 
 
 def _timed(action) -> float:
@@ -268,25 +300,23 @@ def main() -> None:
     parser.add_argument("--tsa")
     parser.add_argument("--queries", type=int, default=4)
     parser.add_argument("--exemplars", type=int, default=12)
-    parser.add_argument("--one", nargs=3, metavar=("SYSTEM", "SIDE", "WHAT"), help="a single measurement")
+    parser.add_argument("--one", nargs=3, metavar=("SYSTEM", "SIDE", "WHAT"), help="one side of a measurement")
+    parser.add_argument("--turns", type=int, default=7, help="training steps of each side")
     given = parser.parse_args()
     folders = {name: getattr(given, name) for name in ("core", "tsa") if getattr(given, name)}
     if given.one:
-        measure(*given.one, folders[given.one[0]], given.queries, given.exemplars)
+        serve(*given.one, folders[given.one[0]], given.queries, given.exemplars)
         return
     lines = []
     for system, folder in folders.items():
         for what in ("training", "evaluation"):
-            found = {}
-            for side in ("released", "ours"):
-                command = [sys.executable, __file__, f"--{system}", folder, "--one", system, side, what]
-                command += ["--queries", str(given.queries), "--exemplars", str(given.exemplars)]
-                found[side] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            found = measure(system, what, folder, given)
             lines.append(_line(system, what, found["released"], found["ours"]))
             print(lines[-1], flush=True)
     n_frames = {system: f"{SIZES[system][0]} frames of {SIZES[system][1]} x {SIZES[system][1]}" for system in folders}
     Path(__file__).with_suffix(".md").write_text(REPORT.format(
         threads=os.environ.get("OMP_NUM_THREADS", "1"), queries=given.queries, exemplars=given.exemplars, votes=VOTES,
+        turns=given.turns,
         sizes="; ".join(f"{system}: {size}, {PAIRS[system]} pair(s) a step" for system, size in n_frames.items()),
         lines="\n".join(lines),
     ))  # fmt: skip
@@ -314,7 +344,8 @@ pair anew for each vote; here every clip is encoded once. Ratios are released by
 |---|---|---|---|---|---|---|---|---|
 {lines}
 
-Training is one optimiser step of Adam, forward, backward and both directions of every pair included. Peaks of memory
+Training is one optimiser step of Adam, forward, backward and both directions of every pair included: the median of
+{turns} of each side, which took turns. Peaks of memory
 are those of whole processes, libraries included.
 """
 

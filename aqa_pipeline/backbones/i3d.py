@@ -26,6 +26,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from aqa_pipeline import weights as stored_weights
+from aqa_pipeline.layers.normalisation import normalised_convolution
 
 Channels = tuple[int, ...]
 
@@ -122,7 +123,7 @@ class Unit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, t, h, w) to (N, C', t / stride, h / stride, w / stride)."""
         x = x if self.pad is None else functional.pad(x, self.pad)
-        return self.batch3d(self.conv3d(x)).relu_()
+        return normalised_convolution(self.conv3d, self.batch3d, x).relu_()
 
     def fold(self) -> None:
         """Make the normalisation part of the convolution, for good."""

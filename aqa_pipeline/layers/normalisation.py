@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
@@ -13,9 +14,27 @@ def frozen_batch_norm(module: nn.Module) -> nn.Module:
     deep, stays frozen.
     """
     for norm in module.modules():
-        if isinstance(norm, _BatchNorm) and _stay not in norm._forward_pre_hooks.values():
+        if isinstance(norm, _BatchNorm) and not _is_frozen(norm):
             norm.eval().register_forward_pre_hook(_stay)
     return module
+
+
+def normalised_convolution(conv: nn.Conv3d, norm: nn.Module, x: Tensor) -> Tensor:
+    """What `norm(conv(x))` answers, for a convolution without bias: x (N, C, t, h, w) to (N, C', t', h', w').
+
+    Where the statistics stay, normalisation is linear, and the convolution is computed with scaled weights. All weights
+    get the gradients they would get otherwise; in training, half of the maps need not be kept for them.
+    """
+    if not isinstance(norm, _BatchNorm) or (norm.training and not _is_frozen(norm)):
+        return norm(conv(x))
+    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    shift = norm.bias - norm.running_mean * scale
+    weight = conv.weight * scale[:, None, None, None, None]
+    return functional.conv3d(x, weight, shift, conv.stride, conv.padding, conv.dilation, conv.groups)
+
+
+def _is_frozen(norm: _BatchNorm) -> bool:
+    return _stay in norm._forward_pre_hooks.values()
 
 
 def _stay(norm: nn.Module, _: object) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -32,30 +32,29 @@ class Piece:
     share: float  # of the step's pairs
 
 
-def pieces(sizes: Sequence[int], *, accumulate: int = 1, together: Ranks = ALONE) -> list[list[Piece]]:
-    """What this process computes of each step: its part, in `accumulate` pieces of nearly equal size.
+def pieces(step: int, size: int, *, accumulate: int = 1, together: Ranks = ALONE) -> Iterator[Piece]:
+    """What this process computes of a step of `size` pairs: its part, in `accumulate` pieces of nearly equal size.
 
     There are fewer pieces where there are not as many pairs.
     """
     n = accumulate * together.count
-    own = range(together.rank * accumulate, (together.rank + 1) * accumulate)
-    planned = []
-    for step, size in enumerate(sizes):
-        rows = [slice(size * i // n, size * (i + 1) // n) for i in own]
-        planned.append([Piece(step, r, (r.stop - r.start) / size) for r in rows if r.stop > r.start])
-    return planned
+    for i in range(together.rank * accumulate, (together.rank + 1) * accumulate):
+        rows = slice(size * i // n, size * (i + 1) // n)
+        if rows.stop > rows.start:
+            yield Piece(step, rows, (rows.stop - rows.start) / size)
 
 
-def read(batches: Batches, planned: Sequence[Piece], *, workers: int, device: torch.device) -> Iterator[Clips | Pairs]:
+def read(batches: Batches, coming: Iterable[Piece], *, workers: int, device: torch.device) -> Iterator[Clips | Pairs]:
     """The pieces in their order, on the device; `workers` processes read ahead, 0: this one reads when asked."""
     if workers == 0:
-        yield from (batches.read(piece.step, piece.rows).to(device) for piece in planned)
+        yield from (batches.read(piece.step, piece.rows).to(device) for piece in coming)
         return
     import torch
     from torch.utils.data import DataLoader
 
     loader = DataLoader(
-        _Pieces(batches, planned),
+        _Reader(batches),
+        sampler=coming,  # asked for the next piece when a worker is free: no list of them all is held
         batch_size=None,
         num_workers=workers,
         pin_memory=device.type == "cuda",
@@ -67,18 +66,14 @@ def read(batches: Batches, planned: Sequence[Piece], *, workers: int, device: to
         yield piece.to(device)
 
 
-class _Pieces:
+@dataclass(frozen=True)
+class _Reader:
     """As torch's loader reads them; a mistake travels as it is, where the loader would wrap it in its traceback."""
 
-    def __init__(self, batches: Batches, planned: Sequence[Piece]) -> None:
-        self._batches, self._planned = batches, planned
+    batches: Batches
 
-    def __len__(self) -> int:
-        return len(self._planned)
-
-    def __getitem__(self, number: int) -> Clips | Pairs | InputError:
-        piece = self._planned[number]
+    def __getitem__(self, piece: Piece) -> Clips | Pairs | InputError:
         try:
-            return self._batches.read(piece.step, piece.rows)
+            return self.batches.read(piece.step, piece.rows)
         except InputError as error:
             return error

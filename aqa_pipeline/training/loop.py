@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -111,14 +112,17 @@ def fit(
 
     where, steps = choose_device(device), len(batches.sizes)
     training = _Training(model, steps, optimiser, engine, where, log_every, together)
-    planned = loading.pieces(batches.sizes, accumulate=engine.accumulate, together=together)
+
+    def pieces(step: int) -> Iterator[loading.Piece]:
+        return loading.pieces(step, batches.sizes[step], accumulate=engine.accumulate, together=together)
+
     with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
         torch.manual_seed(seed + 1_000_003 * together.rank)
         first = training.resume(checkpoint)
-        coming = [piece for of_step in planned[first:] for piece in of_step]
+        coming = itertools.chain.from_iterable(map(pieces, range(first, steps)))
         loaded = loading.read(batches, coming, workers=workers, device=where)
         for step in range(first, steps):
-            training.step(step, ((piece.share, next(loaded)) for piece in planned[step]))
+            training.step(step, ((piece.share, next(loaded)) for piece in pieces(step)))
             last = step + 1 == steps
             judged = judge is not None and (last or (step + 1) % engine.judge_every == 0)
             training.take_stock(step, judge if judged else None)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from aqa_pipeline.layers.normalisation import frozen_batch_norm
+from aqa_pipeline.layers.normalisation import frozen_batch_norm, normalised_convolution
 
 
 @pytest.fixture
@@ -45,3 +45,39 @@ def test_what_is_not_frozen_goes_on_counting(network):
 def test_twice_is_once(network):
     frozen_batch_norm(frozen_batch_norm(network))
     assert len(network[1]._forward_pre_hooks) == 1
+
+
+@pytest.fixture
+def block():
+    torch.manual_seed(0)
+    conv, norm = nn.Conv3d(2, 3, (1, 3, 2), stride=(1, 2, 1), padding=1, bias=False), nn.BatchNorm3d(3)
+    for of, low, high in (
+        (norm.weight, 0.5, 2),
+        (norm.bias, -1, 1),
+        (norm.running_mean, -1, 1),
+        (norm.running_var, 0.5, 2),
+    ):
+        nn.init.uniform_(of, low, high)
+    return nn.ModuleList([conv, norm]).double()
+
+
+def answer_and_gradients(block, answer, x):
+    block.zero_grad()
+    y = answer(x)
+    y.pow(3).mean().backward()
+    return y, [weight.grad.clone() for weight in block.parameters()]
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_scaled_convolution_answers_and_learns_as_the_two(block, frozen):
+    (conv, norm), x = block, torch.randn(2, 2, 4, 5, 6).double()
+    if frozen:
+        frozen_batch_norm(block)
+    block.train()
+    expected, of = answer_and_gradients(block, lambda x: norm(conv(x)), x)
+    block.train()
+    norm.reset_running_stats() if not frozen else None
+    found, gradients = answer_and_gradients(block, lambda x: normalised_convolution(conv, norm, x), x)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(gradients, of)
+    assert norm.num_batches_tracked == (0 if frozen else 1)
