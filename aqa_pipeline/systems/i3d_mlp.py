@@ -1,4 +1,4 @@
-"""I3D+MLP: the score as one number, regressed from what I3D saw; the baseline that USDL's distributions are held against.
+"""I3D+MLP: the score as one number, regressed from what I3D saw; the baseline that USDL is held against.
 
 Tang et al., CVPR 2020, Table 1 ("Regression" there); released code: nzl-thu/MUSDL, whose I3D, snippets and MLP it
 shares with `usdl`. Its own loss was not released: the MLP is the code's with one output, the loss is the squared error.

@@ -44,7 +44,7 @@ def test_a_scale_that_nobody_learnt_predicts_nothing():
 
 
 def test_a_pooling_that_is_none_is_named():
-    with pytest.raises(InputError, match="i3d_mlp.pooling: found 'feature', did you mean 'features'"):
+    with pytest.raises(InputError, match=r"i3d_mlp.pooling: found 'feature', did you mean 'features'"):
         i3d_mlp.build(facts_for(i3d_mlp), pooling="feature")
 
 
