@@ -104,6 +104,13 @@ class C3D(nn.Module):
         """Clips (N, 3, 16, side, side) to the features of fc6 (N, F), none negative."""
         return functional.relu(self.fc6(self(clips).flatten(1)))
 
+    def map_size(self, frames: int, height: int, width: int) -> tuple[int, int, int]:
+        """t, h and w of the maps of clips of this size."""
+        x = torch.empty(1, 1, frames, height, width, device="meta")
+        for pool in self.pools:
+            x = pool(x)
+        return tuple(x.shape[2:])
+
 
 def _last_pool(about: Layout) -> nn.MaxPool3d:
     return nn.MaxPool3d(2, padding=(0, 1, 1)) if about.padded else nn.MaxPool3d(2, ceil_mode=True)

@@ -22,7 +22,8 @@ import numpy as np
 from aqa_pipeline.errors import InputError, expect_one_of
 from aqa_pipeline.layers import crops
 
-SAMPLING = ("linspace", "last", "first")
+SAMPLING = ("linspace", "last", "first", "last_part")
+BEYOND = ("repeat", "black")
 INTERPOLATION = ("bilinear", "random")
 NEAREST, LANCZOS, BILINEAR, BICUBIC = range(4)  # as Pillow numbers its filters
 STEADY, PADDING, SHARE = 2.0, 1.25, 0.95  # of `followed`: frames, times the box, of the boxes that fit
@@ -47,9 +48,12 @@ class View:
     n_frames : T
     sampling
         "linspace": truncated positions over the whole clip (FineDiving), "last": the clip's last frames (CoRe on
-        MTL-AQA), "first": its first (CoRe on AQA-7, MUSDL). Positions beyond the clip repeat its first or last frame.
+        MTL-AQA), "first": its first (CoRe on AQA-7, MUSDL), "last_part": the last of the whole parts of this length
+        that it has, counted from the first frame (the last fragment of Li et al., PCM 2018).
+    every : of the clip's frames, one of so many is looked at; all else counts these alone
+    beyond : positions beyond the clip repeat its first or last frame, or, after its end, are "black"
     shift
-        Frames, drawn for training between both, inclusive: of the last frame, or of the first where that is sampled.
+        Frames, drawn for training between both, inclusive: of the last frame of "linspace", else of all of them.
     resize, swap_resize : width and height, None for none; and whether they are swapped, see above
     crop : side of the square that is cut out: anywhere in training, in the middle otherwise
     flip : chance in training
@@ -58,6 +62,8 @@ class View:
 
     n_frames: int = 96
     sampling: str = "linspace"
+    every: int = 1
+    beyond: str = "repeat"
     shift: Sequence[int] = (0, 0)
     resize: Sequence[int] | None = (200, 112)
     swap_resize: bool = True
@@ -66,7 +72,7 @@ class View:
     interpolation: str = "bilinear"
 
     def __post_init__(self) -> None:
-        for name, known in (("sampling", SAMPLING), ("interpolation", INTERPOLATION)):
+        for name, known in (("sampling", SAMPLING), ("beyond", BEYOND), ("interpolation", INTERPOLATION)):
             expect_one_of(f"frames.{name}", getattr(self, name), known)
         if self.shift[0] > self.shift[1]:
             raise InputError(f"frames.shift: found {list(self.shift)}, expected the smaller first")
@@ -90,12 +96,20 @@ class View:
 
     def positions(self, n: int, placement: Placement = Placement()) -> np.ndarray:
         """The frames shown (T,), of a clip of `n`."""
+        kept = -(-n // self.every)
+        return np.clip(self._sampled(kept, placement), 0, kept - 1) * self.every
+
+    def blacked(self, n: int, placement: Placement = Placement()) -> np.ndarray:
+        """Which of the frames shown (T,) are black, since a clip of `n` has none there."""
+        kept = -(-n // self.every)
+        return (self._sampled(kept, placement) >= kept) & (self.beyond == "black")
+
+    def _sampled(self, n: int, placement: Placement) -> np.ndarray:
+        """Positions (T,) in a clip of `n`, or beyond it."""
         if self.sampling == "linspace":
-            found = np.linspace(0, max(0, n - 1 + placement.shift), self.n_frames).astype(int)
-        else:
-            start = (n - self.n_frames if self.sampling == "last" else 0) + placement.shift
-            found = start + np.arange(self.n_frames)
-        return np.clip(found, 0, n - 1)
+            return np.linspace(0, max(0, n - 1 + placement.shift), self.n_frames).astype(int)
+        start = {"first": 0, "last": n - self.n_frames, "last_part": max(0, n // self.n_frames - 1) * self.n_frames}
+        return start[self.sampling] + placement.shift + np.arange(self.n_frames)
 
     def resized(
         self, pictures: Sequence[np.ndarray], *, filters: Sequence[int] = (), regions: np.ndarray | None = None

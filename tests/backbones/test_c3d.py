@@ -35,6 +35,7 @@ def tiny(**options) -> c3d.C3D:
 def test_the_size_of_the_map(layout, size, expected):
     model = tiny(layout=layout, width=0.01)
     assert model(torch.zeros(1, 3, *size)).shape == (1, model.dim, *expected)
+    assert model.map_size(*size) == expected
 
 
 def test_the_last_pooling_pads_in_front_as_the_port_or_rounds_up_as_caffe():

@@ -95,6 +95,29 @@ def test_which_frames_are_shown(options, n, shift, expected):
     assert View(**options).positions(n, Placement(shift=shift)).tolist() == expected
 
 
+@pytest.mark.parametrize(
+    ("n", "first"),
+    [(151, 128), (144, 128), (100, 80), (31, 0), (11, 0)],  # UNLV's padded dives and vaults: parts of 16 from frame 0
+)
+def test_the_last_whole_part_of_a_clip(n, first):
+    view = View(n_frames=16, sampling="last_part")
+    expected = [min(frame, n - 1) for frame in range(first, first + 16)]
+    assert view.positions(n).tolist() == expected
+    assert view.positions(n, Placement(shift=2)).tolist() == [
+        min(frame, n - 1) for frame in range(first + 2, first + 18)
+    ]
+    assert View(n_frames=144, sampling="last_part").positions(n)[0] == 0
+
+
+def test_one_frame_of_some_and_black_ones_after_the_end():
+    view = View(n_frames=6, sampling="first", every=5, beyond="black")
+    assert view.positions(21).tolist() == [0, 5, 10, 15, 20, 20]
+    assert view.blacked(21).tolist() == [False] * 5 + [True]
+    assert view.blacked(21, Placement(shift=2)).tolist() == [False] * 3 + [True] * 3
+    assert not View(n_frames=6, sampling="first", every=5).blacked(21).any()
+    assert not View(n_frames=30, sampling="last", beyond="black").blacked(21).any()  # before its beginning
+
+
 def test_pictures_that_are_not_resized_and_regions_beyond_the_picture(frame):
     as_it_is = View(resize=None, crop=256)
     assert (as_it_is.resized([frame]) == frame[None]).all()
