@@ -27,22 +27,25 @@ boxes = "optional"
 class Extractor:
     """Callable from frames `(H, W, 3)`, and maybe boxes `(T, 5)` to follow, to features `(S, F)` float32.
 
-    `whole`: all frames of a video are shown, whatever the view says, and S is as many clips as are in it.
+    `whole`: all frames of a video are shown, whatever the view says, and S is as many clips as are in it. `average`: of
+    these one mean, so that S is 1.
     """
 
-    def __init__(self, view: View, *, whole: bool, network: Network, sha256: str | None) -> None:
-        self.view, self.whole, self.sha256 = view, whole, sha256
+    def __init__(self, view: View, network: Network, *, whole: bool, average: bool, sha256: str | None) -> None:
+        self.view, self.whole, self.average, self.sha256 = view, whole, average, sha256
         self._network = network
 
     def __call__(self, frames: Sequence[np.ndarray], boxes: np.ndarray | None = None) -> np.ndarray:
         view = self._view(len(frames))
         video = shown(view, frames, boxes)  # (T, 3, H, W)
-        return self._network(video[: view.n_frames // CLIP * CLIP].unflatten(0, (-1, CLIP)), channels=1)
+        features = self._network(video[: view.n_frames // CLIP * CLIP].unflatten(0, (-1, CLIP)), channels=1)
+        return features.mean(axis=0, keepdims=True) if self.average else features
 
     def first_frames(self, n: int) -> np.ndarray:
-        """The frame at which each clip begins `(S,)`, in a video of `n`."""
+        """The frame at which each clip, or all of it, begins `(S,)`, in a video of `n`."""
         view = self._view(n)
-        return view.positions(n)[: view.n_frames // CLIP * CLIP : CLIP]
+        begin = view.positions(n)[: view.n_frames // CLIP * CLIP : CLIP]
+        return begin[:1] if self.average else begin
 
     def _view(self, n: int) -> View:
         return replace(self.view, n_frames=max(n, CLIP)) if self.whole else self.view
@@ -61,12 +64,13 @@ def build(
     *,
     weights: str = "c3d_ucf101",
     layout: str = "s1m",
+    average: bool = False,
     n_frames: int | None = None,
     sampling: str = "first",
     resize: Sequence[int] | None = (171, 128),
     swap_resize: bool = False,
     crop: int = 112,
-    pixels: str = "c3d",
+    pixels: str = "c3d_ucf101",
     width: float = 1.0,
     batch: int = 6,
     device: str = "cpu",
@@ -74,11 +78,12 @@ def build(
     """`weights`: a registered name or a file, of a `layout` of `backbones.c3d`; the view is that of C3D's authors.
 
     `n_frames` of the `View`, of which those that fill no clip of 16 are left out; None: all frames of each video, the
-    last repeated where there are fewer than 16.
+    last repeated where there are fewer than 16. `average`: one vector a video, as C3D-SVR has it.
     """
     if n_frames is not None and n_frames < CLIP:
         raise InputError(f"c3d_clips.n_frames: found {n_frames}, expected {CLIP} or more, or null for all")
     view = View(n_frames=n_frames or CLIP, sampling=sampling, resize=resize, swap_resize=swap_resize, crop=crop)
     network = c3d.build(layout=layout, width=width, fc6=True, side=crop, weights=weights)
     ready = Network(_Described(network), device=device, batch=batch, pixels=pixels)
-    return Extractor(view, whole=n_frames is None, network=ready, sha256=stored_weights.sha256(weights))
+    sha256 = stored_weights.sha256(weights)
+    return Extractor(view, ready, whole=n_frames is None, average=average, sha256=sha256)

@@ -1,7 +1,7 @@
 """C3D-SVR: C3D's features of all clips of 16 frames, averaged, and a linear support vector regression on them.
 
 Parmar and Morris, "Learning to Score Olympic Events", CVPRW 2017. The released code (ParitoshParmar/LTSOE) extracts the
-features (`features: c3d_clips` of a configuration) and holds no regression, so that of it nothing is known but that it
+features (`features/c3d_clips.py`, with `average`) and holds no regression, so that of it nothing is known but that it
 is linear. It is `feature_svr` on the mean, with a penalty that is chosen on the training part alone.
 
 What the sources leave open:

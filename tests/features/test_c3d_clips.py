@@ -33,7 +33,7 @@ def test_one_vector_a_clip_of_all_frames(weights, video):
     extractor = c3d_clips.build(weights=weights, batch=2, **SMALL)
     features = extractor(video)
     cut = torch.from_numpy(extractor.view.resized(video)[:, 2:34, 4:36].copy()).permute(0, 3, 1, 2)
-    pixels = pictures.normalised(cut, pixels="c3d").transpose(0, 1)  # (3, T, 32, 32)
+    pixels = pictures.normalised(cut, pixels="c3d_ucf101").transpose(0, 1)  # (3, T, 32, 32)
     model = c3d.build(width=0.02, fc6=True, side=SIDE, weights=weights)
     with torch.no_grad():
         expected = model.describe(torch.stack([pixels[:, :16], pixels[:, 16:32]]))
@@ -48,6 +48,12 @@ def test_the_frames_may_be_those_of_a_window(weights, video):
     whole = c3d_clips.build(weights=weights, **SMALL)
     assert extractor(video) == pytest.approx(whole(video[6:]), rel=1e-3, abs=1e-3)
     assert extractor.first_frames(N).tolist() == [6, 22]
+
+
+def test_of_all_clips_there_may_be_one_mean(weights, video):
+    one, all_of_them = (c3d_clips.build(weights=weights, average=average, **SMALL) for average in (True, False))
+    assert one(video) == pytest.approx(all_of_them(video).mean(axis=0)[None], abs=1e-4)
+    assert one.first_frames(N).tolist() == [0]
 
 
 def test_a_short_video_is_one_clip(weights, video):

@@ -34,7 +34,7 @@ def test_loss_and_prediction_by_hand(pooling):
 
 def test_poolings_differ_where_there_is_a_kink():
     clips = batch_for(i3d_mlp)
-    one, other = (built(i3d_mlp, bottom=10.0, top=30.0, pooling=p).eval() for p in i3d_mlp.POOLINGS)
+    one, other = (built(i3d_mlp, bottom=10.0, top=30.0, pooling=p).eval() for p in i3d_mlp.OPTIONS["pooling"])
     assert not torch.allclose(one.predict(clips), other.predict(clips))
 
 
@@ -43,9 +43,32 @@ def test_a_scale_that_nobody_learnt_predicts_nothing():
     assert model.predict(batch_for(i3d_mlp)).isnan().all()
 
 
-def test_a_pooling_that_is_none_is_named():
+def test_options_that_are_none_are_named():
     with pytest.raises(InputError, match=r"i3d_mlp.pooling: found 'feature', did you mean 'features'"):
         i3d_mlp.build(facts_for(i3d_mlp), pooling="feature")
+    with pytest.raises(InputError, match=r"i3d_mlp.head: found 'treee', did you mean 'tree'"):
+        i3d_mlp.build(facts_for(i3d_mlp), head="treee")
+
+
+def test_the_tree_says_how_far_a_score_lies_from_the_mean_of_the_training_part():
+    model = built(i3d_mlp, head="tree", tree_hidden=4, depth=3).eval()
+    model.learn_labels(replace(make_clips(5), target=torch.tensor([10.0, 14, 16, 17, 23]), inputs={}))  # mean 16
+    assert model.edges.tolist() == [-7, -2, 0, 2, 7]  # distances 0, 1, 2, 6, 7
+    leaf, place = torch.zeros(3, 4), torch.tensor([[0.5, 0.5, 0.25, 0.2]] * 3)
+    leaf[0, 2], leaf[1, 3], leaf[2, 0] = 5, 5, 5
+    leaf = leaf.log_softmax(dim=1)
+    model.forward = lambda clips: (leaf, place)
+    clips = replace(make_clips(3), target=torch.tensor([17.0, 18, 9]))
+    assert model.predict(clips).tolist() == pytest.approx([16.5, 19, 11.5])
+    terms = model.loss(clips)
+    assert terms["leaf"].item() == pytest.approx(-leaf[0, 2].item(), rel=1e-5)
+    assert terms["place"].item() == pytest.approx((0.25**2 + 0.2**2 + 0.5**2) / 3, rel=1e-5)
+
+
+def test_every_weight_of_the_tree_learns():
+    model = built(i3d_mlp, head="tree", tree_hidden=4, depth=3)
+    sum(model.loss(batch_for(i3d_mlp)).values()).backward()
+    assert [name for name, p in model.named_parameters() if p.grad is None] == []
 
 
 def test_pictures_are_looked_at_end_to_end():
