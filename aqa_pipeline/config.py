@@ -149,12 +149,14 @@ class Frames(Strict):
     sampling: Literal["linspace", "last", "first"] = Field(
         "linspace", description="linspace: evenly spaced over the clip; last (CoRe on MTL-AQA), first (on AQA-7)"
     )
+    stride: float = Field(1.0, gt=0, description="frames from one shown to the next, where first or last are sampled")
     shift: tuple[int, int] = Field(
         (0, 0), description="frames, drawn for training: of the last frame, or of the first where that is sampled"
     )
     resize: tuple[int, int] | None = Field((200, 112), description="width and height; null keeps the frames' own")
     swap_resize: bool = Field(True, description="whether both are swapped, as the released pipelines do")
     crop: int = Field(112, ge=1, description="side of the square: drawn for training, else in the middle")
+    centred: bool = Field(False, description="whether the square is in the middle in training too (MTL-AQA's authors)")
     flip: float = Field(0.5, ge=0, le=1, description="chance in training")
     interpolation: Literal["bilinear", "random"] = Field(
         "bilinear", description="random: one of four for each frame, in tests too (MUSDL on MTL-AQA)"

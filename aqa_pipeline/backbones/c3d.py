@@ -87,9 +87,13 @@ class C3D(nn.Module):
         self.pools = nn.ModuleList([nn.MaxPool3d((1, 2, 2)), *between, _last_pool(about)])
         self.features = scaled(about.features) if fc6 else 0
         if fc6:
-            with torch.device("meta"):
-                places = self.pools[-1](torch.empty(1, 1, 2, side // 16, side // 16)).numel()
-            self.fc6 = nn.Linear(self.dim * places, self.features)
+            self.fc6 = nn.Linear(self.dim * self.places(CLIP, side, side), self.features)
+
+    def places(self, frames: int, height: int, width: int) -> int:
+        """Places of the map (t h w) of a clip of these sizes."""
+        with torch.device("meta"):
+            before = torch.empty(1, 1, frames // 8, height // 16, width // 16)
+        return self.pools[-1](before).numel()
 
     def forward(self, clips: Tensor) -> Tensor:
         """Clips (N, 3, T, H, W) to the maps after the last pooling (N, C, t, h, w)."""

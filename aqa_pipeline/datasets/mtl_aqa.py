@@ -101,7 +101,7 @@ Key = tuple[int, int]  # video and dive
 
 
 def annotation_files(*, root: Path | str, clip: str = "last_103", frames: str = "whole_videos_frames") -> list[Path]:
-    """The dictionary, the splits, and captions and sheets where they are needed; what is expected without any of them."""
+    """The dictionary, splits, captions, and sheets where they are needed; what is expected where nothing is there."""
     root = Path(root)
     dictionary, sheets, captions = _dictionary(root), _sheets(root), _find(root, _CAPTIONS)
     said = [captions] if captions else []

@@ -1,7 +1,7 @@
 """Sentences from videos by S2VT: one recurrent network reads the video, a second one, above it, says the words.
 
-Venugopalan et al., "Sequence to Sequence - Video to Text", ICCV 2015, with gated recurrent units as in the released code
-of Parmar and Morris, CVPR 2019 (ParitoshParmar/MTL-AQA). Both networks go over the video first and over the words
+Venugopalan et al., "Sequence to Sequence - Video to Text", ICCV 2015, with gated recurrent units as in the released
+code of Parmar and Morris, CVPR 2019 (ParitoshParmar/MTL-AQA). Both networks go over the video first and over the words
 afterwards: while the video is seen the words are zeros, and while the words are said the video is. In training every
 word is said after the true ones before it.
 

@@ -48,20 +48,27 @@ class View:
     sampling
         "linspace": truncated positions over the whole clip (FineDiving), "last": the clip's last frames (CoRe on
         MTL-AQA), "first": its first (CoRe on AQA-7, MUSDL). Positions beyond the clip repeat its first or last frame.
+    stride
+        Frames from one that is shown to the next, truncated, where first or last frames are sampled: of MTL-AQA's 103
+        frames MSCADC is shown every 6.5th.
     shift
         Frames, drawn for training between both, inclusive: of the last frame, or of the first where that is sampled.
     resize, swap_resize : width and height, None for none; and whether they are swapped, see above
-    crop : side of the square that is cut out: anywhere in training, in the middle otherwise
+    crop, centred
+        Side of the square that is cut out: anywhere in training unless it is `centred` (MTL-AQA's authors), in the
+        middle otherwise.
     flip : chance in training
     interpolation : "bilinear", or "random": one of Pillow's four, drawn for each frame, also in tests (MUSDL)
     """
 
     n_frames: int = 96
     sampling: str = "linspace"
+    stride: float = 1.0
     shift: Sequence[int] = (0, 0)
     resize: Sequence[int] | None = (200, 112)
     swap_resize: bool = True
     crop: int = 112
+    centred: bool = False
     flip: float = 0.5
     interpolation: str = "bilinear"
 
@@ -86,15 +93,15 @@ class View:
             return Placement(filters=filters)
         shift = int(rng.integers(*self.shift, endpoint=True))
         flipped, corner = bool(rng.random() < self.flip), (float(rng.random()), float(rng.random()))
-        return Placement(shift, flipped, corner, filters)
+        return Placement(shift, flipped, None if self.centred else corner, filters)
 
     def positions(self, n: int, placement: Placement = Placement()) -> np.ndarray:
         """The frames shown (T,), of a clip of `n`."""
         if self.sampling == "linspace":
             found = np.linspace(0, max(0, n - 1 + placement.shift), self.n_frames).astype(int)
         else:
-            start = (n - self.n_frames if self.sampling == "last" else 0) + placement.shift
-            found = start + np.arange(self.n_frames)
+            steps = (self.stride * np.arange(self.n_frames)).astype(int)
+            found = (n - 1 - steps[-1] if self.sampling == "last" else 0) + placement.shift + steps
         return np.clip(found, 0, n - 1)
 
     def resized(
