@@ -88,6 +88,7 @@ def without_biases(tensors: Mapping[str, Tensor], normalised: Mapping[str, str])
     """
     found = dict(tensors)
     for convolution, norm in normalised.items():
-        bias = found.pop(f"{convolution}.bias")
-        found[f"{norm}.running_mean"] = found[f"{norm}.running_mean"] - bias
+        if f"{convolution}.bias" in found:
+            mean = f"{norm}.running_mean"
+            found[mean] = found[mean] - found.pop(f"{convolution}.bias")
     return found

@@ -92,7 +92,7 @@ class Snippets(nn.Module):
 
 
 class C3DSnippets(nn.Module):
-    """Pictures by C3D, snippet by snippet: maps (B, S, C, t, h, w), and before them features (B, S, D), the same in a row."""
+    """Pictures by C3D, snippet by snippet: features (B, S, D), its maps in a row, and these (B, S, C, t, h, w)."""
 
     def __init__(self, backbone: c3d.C3D, starts: Sequence[int], *, side: int, pixels: str) -> None:
         super().__init__()
