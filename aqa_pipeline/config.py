@@ -155,7 +155,9 @@ class Frames(Strict):
         description="linspace: evenly spaced over the clip; last (CoRe on MTL-AQA), first (on AQA-7); last_part: the "
         "last whole n_frames, counted from the first frame (C3D fragments)",
     )
-    every: int = Field(1, ge=1, description="of the clip's frames, one of so many, before any sampling")
+    stride: float = Field(
+        1.0, gt=0, description="frames from one shown to the next, where others than linspace are sampled"
+    )
     beyond: Literal["repeat", "black"] = Field("repeat", description="what is shown after the end of a shorter clip")
     shift: tuple[int, int] = Field(
         (0, 0), description="frames, drawn for training: of the last frame of linspace, else of all of them"
@@ -163,6 +165,7 @@ class Frames(Strict):
     resize: tuple[int, int] | None = Field((200, 112), description="width and height; null keeps the frames' own")
     swap_resize: bool = Field(True, description="whether both are swapped, as the released pipelines do")
     crop: int = Field(112, ge=1, description="side of the square: drawn for training, else in the middle")
+    centred: bool = Field(False, description="whether the square is in the middle in training too (MTL-AQA's authors)")
     flip: float = Field(0.5, ge=0, le=1, description="chance in training")
     interpolation: Literal["bilinear", "random"] = Field(
         "bilinear", description="random: one of four for each frame, in tests too (MUSDL on MTL-AQA)"

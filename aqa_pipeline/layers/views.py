@@ -50,24 +50,29 @@ class View:
         "linspace": truncated positions over the whole clip (FineDiving), "last": the clip's last frames (CoRe on
         MTL-AQA), "first": its first (CoRe on AQA-7, MUSDL), "last_part": the last of the whole parts of this length
         that it has, counted from the first frame (the last fragment of Li et al., PCM 2018).
-    every : of the clip's frames, one of so many is looked at; all else counts these alone
+    stride
+        Frames from one that is shown to the next, truncated, where other than "linspace" is sampled: of MTL-AQA's 103
+        frames MSCADC is shown every 6.5th.
     beyond : positions beyond the clip repeat its first or last frame, or, after its end, are "black"
     shift
         Frames, drawn for training between both, inclusive: of the last frame of "linspace", else of all of them.
     resize, swap_resize : width and height, None for none; and whether they are swapped, see above
-    crop : side of the square that is cut out: anywhere in training, in the middle otherwise
+    crop, centred
+        Side of the square that is cut out: anywhere in training unless it is `centred` (MTL-AQA's authors), in the
+        middle otherwise.
     flip : chance in training
     interpolation : "bilinear", or "random": one of Pillow's four, drawn for each frame, also in tests (MUSDL)
     """
 
     n_frames: int = 96
     sampling: str = "linspace"
-    every: int = 1
+    stride: float = 1.0
     beyond: str = "repeat"
     shift: Sequence[int] = (0, 0)
     resize: Sequence[int] | None = (200, 112)
     swap_resize: bool = True
     crop: int = 112
+    centred: bool = False
     flip: float = 0.5
     interpolation: str = "bilinear"
 
@@ -92,24 +97,24 @@ class View:
             return Placement(filters=filters)
         shift = int(rng.integers(*self.shift, endpoint=True))
         flipped, corner = bool(rng.random() < self.flip), (float(rng.random()), float(rng.random()))
-        return Placement(shift, flipped, corner, filters)
+        return Placement(shift, flipped, None if self.centred else corner, filters)
 
     def positions(self, n: int, placement: Placement = Placement()) -> np.ndarray:
         """The frames shown (T,), of a clip of `n`."""
-        kept = -(-n // self.every)
-        return np.clip(self._sampled(kept, placement), 0, kept - 1) * self.every
+        return np.clip(self._sampled(n, placement), 0, n - 1)
 
     def blacked(self, n: int, placement: Placement = Placement()) -> np.ndarray:
         """Which of the frames shown (T,) are black, since a clip of `n` has none there."""
-        kept = -(-n // self.every)
-        return (self._sampled(kept, placement) >= kept) & (self.beyond == "black")
+        return (self._sampled(n, placement) >= n) & (self.beyond == "black")
 
     def _sampled(self, n: int, placement: Placement) -> np.ndarray:
         """Positions (T,) in a clip of `n`, or beyond it."""
         if self.sampling == "linspace":
             return np.linspace(0, max(0, n - 1 + placement.shift), self.n_frames).astype(int)
-        start = {"first": 0, "last": n - self.n_frames, "last_part": max(0, n // self.n_frames - 1) * self.n_frames}
-        return start[self.sampling] + placement.shift + np.arange(self.n_frames)
+        steps = (self.stride * np.arange(self.n_frames)).astype(int)
+        part = int(self.stride * self.n_frames)
+        start = {"first": 0, "last": n - 1 - steps[-1], "last_part": max(0, n // part - 1) * part}
+        return start[self.sampling] + placement.shift + steps
 
     def resized(
         self, pictures: Sequence[np.ndarray], *, filters: Sequence[int] = (), regions: np.ndarray | None = None
