@@ -109,9 +109,11 @@ class Training(Strict):
     weight_decay: float = Field(1e-2, ge=0)
     warm_up: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the rate rises")
     warm_up_from: float = Field(0.0, ge=0, le=1, description="factor on lr from which it rises")
-    schedule: Literal["cosine", "constant", "oscillating"] = "cosine"
+    schedule: Literal["cosine", "constant", "oscillating", "steps"] = "cosine"
     floor: float = Field(0.0, ge=0, le=1, description="lowest factor on lr of cosine and oscillating")
     half_period: int = Field(0, ge=0, description="steps of oscillating from the highest rate to the lowest")
+    decay: float = Field(1.0, gt=0, le=1, description="factor by which the rate of steps falls")
+    decay_every: int = Field(0, ge=0, description="steps after which it falls, again and again")
     clip: float = Field(1.0, ge=0, description="largest norm of the gradient; 0 for none")
     average: float = Field(
         0.0, ge=0, lt=1, description="decay of the running mean of the weights that is kept; 0: none"
@@ -125,9 +127,11 @@ class Training(Strict):
     checkpoint_every: int = Field(200, ge=0, description="steps between states to go on from after a kill; 0: none")
 
     @model_validator(mode="after")
-    def _oscillates(self) -> Training:
+    def _schedule_is_whole(self) -> Training:
         if self.schedule == "oscillating" and not self.half_period:
             raise InputError("training.half_period: found 0, expected the steps of half a period")
+        if self.schedule == "steps" and not self.decay_every:
+            raise InputError("training.decay_every: found 0, expected the steps of one rate")
         return self
 
 
@@ -146,15 +150,22 @@ class Frames(Strict):
     """The pictures that a network is trained on end to end; by default as in FineDiving and its successors."""
 
     n_frames: int = Field(96, ge=1, description="frames shown of each clip")
-    sampling: Literal["linspace", "last", "first"] = Field(
-        "linspace", description="linspace: evenly spaced over the clip; last (CoRe on MTL-AQA), first (on AQA-7)"
+    sampling: Literal["linspace", "last", "first", "last_part"] = Field(
+        "linspace",
+        description="linspace: evenly spaced over the clip; last (CoRe on MTL-AQA), first (on AQA-7); last_part: the "
+        "last whole n_frames, counted from the first frame (C3D fragments)",
     )
+    stride: float = Field(
+        1.0, gt=0, description="frames from one shown to the next, where others than linspace are sampled"
+    )
+    beyond: Literal["repeat", "black"] = Field("repeat", description="what is shown after the end of a shorter clip")
     shift: tuple[int, int] = Field(
-        (0, 0), description="frames, drawn for training: of the last frame, or of the first where that is sampled"
+        (0, 0), description="frames, drawn for training: of the last frame of linspace, else of all of them"
     )
     resize: tuple[int, int] | None = Field((200, 112), description="width and height; null keeps the frames' own")
     swap_resize: bool = Field(True, description="whether both are swapped, as the released pipelines do")
     crop: int = Field(112, ge=1, description="side of the square: drawn for training, else in the middle")
+    centred: bool = Field(False, description="whether the square is in the middle in training too (MTL-AQA's authors)")
     flip: float = Field(0.5, ge=0, le=1, description="chance in training")
     interpolation: Literal["bilinear", "random"] = Field(
         "bilinear", description="random: one of four for each frame, in tests too (MUSDL on MTL-AQA)"

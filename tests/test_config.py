@@ -121,8 +121,9 @@ def test_a_row_reads_one_feature_set_or_several_by_role_and_pictures():
     assert shown.feature_sets == ["crop", "coordinates_17"]
     assert shown.roles == roles
     assert shown.frames.model_dump() == dict(
-        n_frames=96, sampling="linspace", shift=(0, 0), resize=(200, 112), swap_resize=True, crop=112, flip=0.5,
-        interpolation="bilinear", view="frame", detector=None, masks=False, memory_mb=2000,
+        n_frames=96, sampling="linspace", stride=1.0, beyond="repeat", shift=(0, 0), resize=(200, 112),
+        swap_resize=True, crop=112, centred=False, flip=0.5, interpolation="bilinear", view="frame", detector=None,
+        masks=False, memory_mb=2000,
     )  # fmt: skip
     one = check(changed(**row(features="crop"))).variant("tsa.mine")
     assert (one.feature_sets, one.roles, one.frames) == (["crop"], {}, None)

@@ -22,7 +22,8 @@ import numpy as np
 from aqa_pipeline.errors import InputError, expect_one_of
 from aqa_pipeline.layers import crops
 
-SAMPLING = ("linspace", "last", "first")
+SAMPLING = ("linspace", "last", "first", "last_part")
+BEYOND = ("repeat", "black")
 INTERPOLATION = ("bilinear", "random")
 NEAREST, LANCZOS, BILINEAR, BICUBIC = range(4)  # as Pillow numbers its filters
 STEADY, PADDING, SHARE = 2.0, 1.25, 0.95  # of `followed`: frames, times the box, of the boxes that fit
@@ -47,26 +48,36 @@ class View:
     n_frames : T
     sampling
         "linspace": truncated positions over the whole clip (FineDiving), "last": the clip's last frames (CoRe on
-        MTL-AQA), "first": its first (CoRe on AQA-7, MUSDL). Positions beyond the clip repeat its first or last frame.
+        MTL-AQA), "first": its first (CoRe on AQA-7, MUSDL), "last_part": the last of the whole parts of this length
+        that it has, counted from the first frame (the last fragment of Li et al., PCM 2018).
+    stride
+        Frames from one that is shown to the next, truncated, where other than "linspace" is sampled: of MTL-AQA's 103
+        frames MSCADC is shown every 6.5th.
+    beyond : positions beyond the clip repeat its first or last frame, or, after its end, are "black"
     shift
-        Frames, drawn for training between both, inclusive: of the last frame, or of the first where that is sampled.
+        Frames, drawn for training between both, inclusive: of the last frame of "linspace", else of all of them.
     resize, swap_resize : width and height, None for none; and whether they are swapped, see above
-    crop : side of the square that is cut out: anywhere in training, in the middle otherwise
+    crop, centred
+        Side of the square that is cut out: anywhere in training unless it is `centred` (MTL-AQA's authors), in the
+        middle otherwise.
     flip : chance in training
     interpolation : "bilinear", or "random": one of Pillow's four, drawn for each frame, also in tests (MUSDL)
     """
 
     n_frames: int = 96
     sampling: str = "linspace"
+    stride: float = 1.0
+    beyond: str = "repeat"
     shift: Sequence[int] = (0, 0)
     resize: Sequence[int] | None = (200, 112)
     swap_resize: bool = True
     crop: int = 112
+    centred: bool = False
     flip: float = 0.5
     interpolation: str = "bilinear"
 
     def __post_init__(self) -> None:
-        for name, known in (("sampling", SAMPLING), ("interpolation", INTERPOLATION)):
+        for name, known in (("sampling", SAMPLING), ("beyond", BEYOND), ("interpolation", INTERPOLATION)):
             expect_one_of(f"frames.{name}", getattr(self, name), known)
         if self.shift[0] > self.shift[1]:
             raise InputError(f"frames.shift: found {list(self.shift)}, expected the smaller first")
@@ -86,16 +97,24 @@ class View:
             return Placement(filters=filters)
         shift = int(rng.integers(*self.shift, endpoint=True))
         flipped, corner = bool(rng.random() < self.flip), (float(rng.random()), float(rng.random()))
-        return Placement(shift, flipped, corner, filters)
+        return Placement(shift, flipped, None if self.centred else corner, filters)
 
     def positions(self, n: int, placement: Placement = Placement()) -> np.ndarray:
         """The frames shown (T,), of a clip of `n`."""
+        return np.clip(self._sampled(n, placement), 0, n - 1)
+
+    def blacked(self, n: int, placement: Placement = Placement()) -> np.ndarray:
+        """Which of the frames shown (T,) are black, since a clip of `n` has none there."""
+        return (self._sampled(n, placement) >= n) & (self.beyond == "black")
+
+    def _sampled(self, n: int, placement: Placement) -> np.ndarray:
+        """Positions (T,) in a clip of `n`, or beyond it."""
         if self.sampling == "linspace":
-            found = np.linspace(0, max(0, n - 1 + placement.shift), self.n_frames).astype(int)
-        else:
-            start = (n - self.n_frames if self.sampling == "last" else 0) + placement.shift
-            found = start + np.arange(self.n_frames)
-        return np.clip(found, 0, n - 1)
+            return np.linspace(0, max(0, n - 1 + placement.shift), self.n_frames).astype(int)
+        steps = (self.stride * np.arange(self.n_frames)).astype(int)
+        part = int(self.stride * self.n_frames)
+        start = {"first": 0, "last": n - 1 - steps[-1], "last_part": max(0, n // part - 1) * part}
+        return start[self.sampling] + placement.shift + steps
 
     def resized(
         self, pictures: Sequence[np.ndarray], *, filters: Sequence[int] = (), regions: np.ndarray | None = None

@@ -28,7 +28,7 @@ History = list[dict[str, Any]]
 Judge = Callable[["nn.Module"], float]
 
 OPTIMISERS = ("adam", "adamw")
-SCHEDULES = ("cosine", "constant", "oscillating")
+SCHEDULES = ("cosine", "constant", "oscillating", "steps")
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
@@ -42,9 +42,11 @@ class Optimiser:
     weight_decay: float = 1e-2
     warm_up: float = 0.1  # share of the steps in which the rate rises
     warm_up_from: float = 0.0  # factor from which it rises
-    schedule: str = "cosine"  # after the warm-up; or "constant", or "oscillating" (see `rate`)
+    schedule: str = "cosine"  # after the warm-up; or "constant", "oscillating" or "steps" (see `rate`)
     floor: float = 0.0  # lowest factor
     half_period: int = 0  # steps from the highest to the lowest rate of an oscillating schedule
+    decay: float = 1.0  # factor by which the rate of the schedule "steps" falls
+    decay_every: int = 0  # steps after which it does so, again and again
     clip: float = 1.0  # largest norm of the gradient; 0 for none
     average: float = 0.0  # decay of the running mean of the weights that is kept instead of the last; 0 for none
 
@@ -53,19 +55,23 @@ class Optimiser:
             expect_one_of(f"training.{name}", getattr(self, name), known)
         if self.schedule == "oscillating" and self.half_period < 1:
             raise InputError(f"training.half_period: found {self.half_period}, expected the steps of half a period")
+        if self.schedule == "steps" and self.decay_every < 1:
+            raise InputError(f"training.decay_every: found {self.decay_every}, expected the steps of one rate")
 
     def rate(self, step: int, steps: int, factor: float = 1.0) -> float:
         """Factor on the learning rate at a step, for weights whose highest factor is `factor`.
 
         `floor` and `warm_up_from` are the same for all weights, as in timm's schedules: weights whose factor is the
         floor keep their rate. "oscillating" falls and rises as often as there are steps for: torch's cosine annealing
-        that is stepped past its T_max, as HP-MCoRe does.
+        that is stepped past its T_max, as HP-MCoRe does. "steps" is torch's StepLR.
         """
         rising = max(1, round(self.warm_up * steps)) if self.warm_up else 0
         if step < rising:
             return self.warm_up_from + (factor - self.warm_up_from) * ((step + 1) / rising)
         if self.schedule == "constant":
             return factor
+        if self.schedule == "steps":
+            return factor * self.decay ** ((step - rising) // self.decay_every)
         half = self.half_period if self.schedule == "oscillating" else max(1, steps - rising)
         return self.floor + (factor - self.floor) * (0.5 * (1 + math.cos(math.pi * (step - rising) / half)))
 

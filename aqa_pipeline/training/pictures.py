@@ -156,8 +156,10 @@ class Pictures:
         filters = placement.filters or [BILINEAR] * len(positions)
         keys = [(video_id, int(i), f) for i, f in zip(positions, filters, strict=True)]
         resized = np.stack(self._resized(video_id, keys, self._decoded))  # (T, h, w, 3)
+        n_stored = len(self._frame_numbers(video_id))
+        resized[self.view.blacked(n_stored, placement)] = 0
         pictures = np.ascontiguousarray(self.view.cut(resized, placement).transpose(0, 3, 1, 2))
-        return Seen(torch.from_numpy(pictures), positions, len(self._frame_numbers(video_id)))
+        return Seen(torch.from_numpy(pictures), positions, n_stored)
 
     def mask(self, video_id: str, draw: Sequence[int] | None = None, *, of: str = "athlete") -> Tensor | None:
         """A mask `(T, H, W)` bool on the same pixels as `read` with the same key; None: not known."""
@@ -167,7 +169,9 @@ class Pictures:
         resized = self._resized(video_id, [(video_id, int(i), of) for i in positions], self._masked)
         if any(mask is None for mask in resized):
             return None
-        return torch.from_numpy(np.ascontiguousarray(self.view.cut(np.stack(resized), placement)))
+        shown = np.stack(resized)
+        shown[self.view.blacked(len(self._frame_numbers(video_id)), placement)] = False
+        return torch.from_numpy(np.ascontiguousarray(self.view.cut(shown, placement)))
 
     def _placed(self, video_id: str, draw: Sequence[int] | None) -> tuple[Placement, np.ndarray]:
         placement = self.view.placed(video_id, draw)

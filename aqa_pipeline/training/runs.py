@@ -108,7 +108,8 @@ def prepare(settings: Settings, samples: pd.DataFrame, inputs: Mapping[str, Feat
     options = dict(settings.clips) if settings.is_network else {"normalise": False, **settings.clips}
     if plugins.constant("systems", settings.system, "raw_target"):
         options["scale_target"] = False
-    options["show_transitions"] = "transitions" in (plugins.constant("systems", settings.system, "needs") or ())
+    needs = plugins.constant("systems", settings.system, "needs") or ()
+    options |= dict(show_transitions="transitions" in needs, show_captions="captions" in needs)
     return Data(samples, inputs, dict(zip(samples["video_id"], targets, strict=True)), **options)
 
 

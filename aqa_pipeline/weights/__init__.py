@@ -125,7 +125,9 @@ def fill(network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], name: st
     network.load_state_dict(dict(tensors), strict=False)
 
 
-def fill_body(network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], name: str | Path, *, head: str) -> None:
+def fill_body(
+    network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], name: str | Path, *, head: str | tuple[str, ...]
+) -> None:
     """As `fill`, of a network that has no classification head: tensors whose names start with `head` are left out.
 
     The log names them. They are not left out unseen where the network has that head.
@@ -136,7 +138,7 @@ def fill_body(network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], nam
     fill(network, {key: tensor for key, tensor in tensors.items() if key not in left}, name)
 
 
-def _has(network: torch.nn.Module, head: str) -> bool:
+def _has(network: torch.nn.Module, head: str | tuple[str, ...]) -> bool:
     return any(key.startswith(head) for key in network.state_dict())
 
 

@@ -18,6 +18,8 @@ def test_by_hand():
     expected = torch.tensor([(1 - 0.485) / 0.229, -0.456 / 0.224, (0.2 - 0.406) / 0.225])
     torch.testing.assert_close(imagenet[1, 2, :, 3, 5], expected)
     torch.testing.assert_close(imagenet[0, 0, 1], torch.full((4, 6), -0.456 / 0.224))
+    c3d = normalised(frames, pixels="c3d")  # blue first, as bytes
+    torch.testing.assert_close(c3d[1, 2, :, 3, 5], torch.tensor([51.0 - 90, -98, 255 - 102]), atol=1e-4, rtol=0)
     assert frames[1, 2, 0, 3, 5] == 255  # what was given is left alone
 
 

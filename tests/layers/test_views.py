@@ -64,6 +64,17 @@ def test_training_shows_any_part_and_either_way_round():
     assert CORE.cut(across[None], flipped)[0, 0, [0, -1]].tolist() == [255, 32]
 
 
+def test_the_middle_can_be_shown_in_training_too():
+    view = View(centred=True, crop=96)
+    assert {view.placed("a", (0, step)).corner for step in range(9)} == {None}
+    assert {view.placed("a", (0, step)).flipped for step in range(9)} == {False, True}
+
+
+def test_the_frames_of_mscadc_are_those_of_its_released_loader():
+    shown = View(n_frames=16, sampling="first", stride=6.5, shift=(-3, 3)).positions(103)
+    assert shown.tolist() == [int(i) for i in np.arange(0, 103, 6.5)]
+
+
 def test_a_placement_comes_from_name_and_key_alone():
     view = View(shift=(-3, 0))
     assert view.placed("a", (1, 2)) == view.placed("a", (1, 2))
@@ -88,11 +99,37 @@ def test_a_placement_comes_from_name_and_key_alone():
         (dict(n_frames=3, sampling="last"), 2, 0, [0, 0, 1]),
         (dict(n_frames=3, sampling="first"), 10, 4, [4, 5, 6]),
         (dict(n_frames=3, sampling="first"), 2, 0, [0, 1, 1]),
+        (dict(n_frames=4, sampling="first", stride=2.5), 20, 1, [1, 3, 6, 8]),  # 0, 2.5, 5, 7.5 truncated
+        (dict(n_frames=4, sampling="last", stride=2.5), 20, 0, [12, 14, 17, 19]),
         (dict(n_frames=2), 1, -3, [0, 0]),
     ],
 )
 def test_which_frames_are_shown(options, n, shift, expected):
     assert View(**options).positions(n, Placement(shift=shift)).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("n", "first"),
+    [(151, 128), (144, 128), (100, 80), (31, 0), (11, 0)],  # UNLV's padded dives and vaults: parts of 16 from frame 0
+)
+def test_the_last_whole_part_of_a_clip(n, first):
+    view = View(n_frames=16, sampling="last_part")
+    expected = [min(frame, n - 1) for frame in range(first, first + 16)]
+    assert view.positions(n).tolist() == expected
+    assert view.positions(n, Placement(shift=2)).tolist() == [
+        min(frame, n - 1) for frame in range(first + 2, first + 18)
+    ]
+    assert View(n_frames=144, sampling="last_part").positions(n)[0] == 0
+
+
+def test_black_frames_after_the_end():
+    view = View(n_frames=6, sampling="first", stride=5, beyond="black")
+    assert view.positions(21).tolist() == [0, 5, 10, 15, 20, 20]
+    assert view.blacked(21).tolist() == [False] * 5 + [True]
+    assert view.blacked(21, Placement(shift=6)).tolist() == [False] * 3 + [True] * 3
+    assert not View(n_frames=6, sampling="first", stride=5).blacked(21).any()
+    assert not View(n_frames=30, sampling="last", beyond="black").blacked(21).any()  # before its beginning
+    assert View(n_frames=3, sampling="last_part", stride=2).positions(21).tolist() == [12, 14, 16]
 
 
 def test_pictures_that_are_not_resized_and_regions_beyond_the_picture(frame):

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from aqa_pipeline.batches import NO_LABEL, Clips, Facts, Pairs
+from aqa_pipeline.batches import END, NO_LABEL, START, Clips, Facts, Pairs
 
 B, P, T, J = 3, 4, 6, 2
 DIMS = {"pose": 5, "image": 2, "dynamic": 4, "static": 3, "skeleton": 32}  # the last three are roles of `_encoders`
@@ -13,7 +13,9 @@ FACTS = Facts(
     sub_actions=("entry", "flight"),
     action_types=("107b", "5253b"),
     target_range=(-2, 2),
+    words=("a", "fine", "dive"),
 )
+SAID = torch.tensor([[START, 2, 4, END, NO_LABEL], [START, 2, 3, 4, END]])
 
 
 def make_clips(count: int, seed: int = 0) -> Clips:
@@ -29,6 +31,7 @@ def make_clips(count: int, seed: int = 0) -> Clips:
         sub_action=labels,
         judge_scores=torch.full((count, J), 7.0) + torch.randn(count, J, generator=generator),
         transitions=torch.tensor([30.0, 60.0]) + torch.arange(count)[:, None],
+        caption=SAID[torch.arange(count) % 2],
     )
 
 
@@ -63,7 +66,8 @@ def hidden(batch: Clips | Pairs) -> Clips | Pairs:
     query = batch if isinstance(batch, Clips) else batch.query
     names = ("target", "judge_scores", "transitions")
     unknown = {name: torch.full_like(getattr(query, name), torch.nan) for name in names}
-    query = replace(query, **unknown, sub_action=torch.full_like(query.sub_action, NO_LABEL), masks={})
+    unknown |= {name: torch.full_like(getattr(query, name), NO_LABEL) for name in ("sub_action", "caption")}
+    query = replace(query, **unknown, masks={})
     return query if isinstance(batch, Clips) else replace(batch, query=query)
 
 

@@ -16,7 +16,9 @@ NETWORKS = [
     name for name in plugins.available("systems") if "draws" in (plugins.constant("systems", name, "needs") or ())
 ]
 CLASSICS = [name for name in plugins.available("systems") if name not in NETWORKS]
-KNOWN_NEEDS = {"features", "draws", "exemplars", "sub_actions", "transitions", "masks", "splashes", "truth"}
+KNOWN_NEEDS = {
+    *("features", "draws", "exemplars", "sub_actions", "transitions", "captions", "masks", "splashes", "truth"),
+}
 
 
 @pytest.mark.parametrize("name", plugins.available("systems"))

@@ -116,6 +116,17 @@ def test_an_oscillating_rate_is_cosine_annealing_stepped_past_its_end():
         schedule.step()
 
 
+def test_the_rate_of_steps_is_that_of_torch():
+    theirs = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
+    schedule = torch.optim.lr_scheduler.StepLR(theirs, step_size=7, gamma=0.45)
+    ours = Optimiser(warm_up=0.0, schedule="steps", decay=0.45, decay_every=7)
+    for step in range(30):
+        assert ours.rate(step, 30, 0.1) == pytest.approx(theirs.param_groups[0]["lr"])
+        theirs.step()
+        schedule.step()
+    assert Optimiser(warm_up=0.1, schedule="steps", decay=0.5, decay_every=4).rate(6, 30) == 1  # 3 of warm-up, then 4
+
+
 def test_gradients_are_clipped():
     _, history = trained(10, clip=1e-6, warm_up=0.0)
     start = torch.manual_seed(0) and Line()
@@ -306,6 +317,8 @@ def test_mistakes_are_named():
         Optimiser(schedule="linear")
     with pytest.raises(InputError, match="half_period: found 0"):
         Optimiser(schedule="oscillating")
+    with pytest.raises(InputError, match="decay_every: found 0"):
+        Optimiser(schedule="steps")
     with pytest.raises(InputError, match="device: found 'gpu'"):
         fit(Line(), Batches(1), device="gpu")
     with pytest.raises(InputError, match="step 0: the loss is inf"):

@@ -75,6 +75,14 @@ def shades(picture: torch.Tensor) -> list[int]:
     return [round(float(frame.min()) / 20) for frame in picture.float()]
 
 
+def test_after_the_end_of_a_clip_there_is_black_if_so_wished(seen):
+    options = dict(n_frames=4, sampling="first", stride=3, masks=True, with_masks=True)  # 0 and 3 of five frames
+    repeated, black = (seen(**options, beyond=beyond).read("c").pictures[:, 0, 0, -1] for beyond in ("repeat", "black"))
+    assert [round(grey / 20) for grey in repeated.tolist()] == [0, 3, 4, 4]
+    assert black.tolist() == [*repeated[:2].tolist(), 0, 0]
+    assert seen(**options, beyond="black").mask("c").any(dim=(1, 2)).tolist() == [True, True, False, False]
+
+
 def test_a_test_shows_evenly_spaced_frames_cut_from_the_middle(seen):
     shown = seen().read("a")
     assert shown.pictures.shape == (4, 3, 12, 12)
