@@ -181,6 +181,8 @@ def build(
         return answer(bottleneck, outputs, spatial=spatial)
 
     described = bottleneck * math.prod((of + 2) // 2 - 1 for of in places)
+    if caption_loss and not described:
+        raise InputError(f"clips.n_frames: found {places[0]}, expected 2 or more for the captions of mscadc")
     return MSCADC(
         encoder,
         nn.Sequential(context(), head(1)),
