@@ -111,7 +111,8 @@ def build(
 def from_official(state_dicts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """The released parameters under our names; a part is called as its file, `model_CNN_99.pth`, without the epoch.
 
-    `model_dive_classifier` and `model_caption` are there where the released code learnt these tasks.
+    `model_dive_classifier` and `model_caption` are there where the released code learnt these tasks. It saves each part
+    in a file of its own; `official:` of a variant wants one file with all, a dictionary of state dicts by these names.
     """
     heads = {rf"fc_{theirs}": f"heads.{ours}" for ours, theirs in RELEASED.items()}
     ours = {f"encoder.backbone.{name}": tensor for name, tensor in _released.bare(state_dicts["model_CNN"]).items()}

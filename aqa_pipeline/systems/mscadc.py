@@ -123,6 +123,13 @@ def answer(channels: int, outputs: int, *, spatial: bool) -> nn.Sequential:
     return nn.Sequential(nn.Conv3d(channels, outputs, size, padding=padding), nn.AdaptiveAvgPool3d(1), nn.Flatten())
 
 
+def description(channels: int, *, spatial: bool) -> nn.Sequential:
+    """What is put into words: (B, K, t', h', w') to the values of one place less each way, in a row (B, D)."""
+    size, padding = _over(3, spatial, else_=1), _over(1, spatial, else_=0)
+    last = nn.Conv3d(channels, channels, size, padding=padding)
+    return nn.Sequential(last, nn.MaxPool3d(_over(2, spatial, else_=1), stride=1), nn.Flatten())
+
+
 def _over(places: int, spatial: bool, *, else_: int) -> tuple[int, int, int]:
     """A size over time, height and width."""
     return (places, *((places if spatial else else_,) * 2))
@@ -173,20 +180,16 @@ def build(
     def head(outputs: int) -> nn.Sequential:
         return answer(bottleneck, outputs, spatial=spatial)
 
-    caption_context, described = None, bottleneck
-    if caption_loss:
-        size, padding = _over(3, spatial, else_=1), _over(1, spatial, else_=0)
-        last = nn.Conv3d(bottleneck, bottleneck, size, padding=padding)
-        pool = nn.MaxPool3d(_over(2, spatial, else_=1), stride=1)
-        caption_context = nn.Sequential(context(), last, pool, nn.Flatten())
-        described = bottleneck * math.prod((of + 2) // 2 - 1 for of in places)
+    described = bottleneck * math.prod((of + 2) // 2 - 1 for of in places)
+    if caption_loss and not described:
+        raise InputError(f"clips.n_frames: found {places[0]}, expected 2 or more for the captions of mscadc")
     return MSCADC(
         encoder,
         nn.Sequential(context(), head(1)),
         DiveClasses(facts, head) if class_loss else None,
         speaker(facts, described, size=caption_dim) if caption_loss else None,
         class_context=context() if class_loss else None,
-        caption_context=caption_context,
+        caption_context=nn.Sequential(context(), *description(bottleneck, spatial=spatial)) if caption_loss else None,
         dropout=dropout,
         scale=scale,
         class_loss=class_loss,

@@ -134,6 +134,12 @@ def test_pictures_too_small_for_the_body_are_named():
         mscadc.build(facts)
 
 
+def test_captions_of_sequences_of_any_length_are_refused():
+    facts = facts_for(mscadc)
+    with pytest.raises(InputError, match=r"clips.n_frames: found 0, expected 2 or more for the captions of mscadc"):
+        mscadc.build(replace(facts, lengths=dict.fromkeys(facts.dims, 0)), **mscadc.tiny)
+
+
 def test_without_space_a_head_looks_over_time_alone():
     model, clips = built(mscadc).eval(), batch_for(mscadc)
     seen = model.see(clips)
