@@ -1,7 +1,9 @@
 """What a picture network trained on ImageNet sees in single frames: one vector a frame, 96 a clip.
 
 FineParser (ResNet-34) and MCoRe (RegNetY-200MF, with shifts between frames) train these networks on; here they are
-frozen, and see each frame alone.
+frozen, and see each frame alone. EfficientNet-B5 (Tan and Le, ICML 2019) is the image row of the report "Pose-guided
+AQA": it names an EfficientNet with 2048 features, and among B0 to B7 that is B5. It was trained on 456 x 456 pixels;
+`resize: [456, 456], crop: 456` shows it the whole frame, squeezed.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from aqa_pipeline.layers.views import View
 source = "frames"
 boxes = "optional"
 
-NETWORKS = {"resnet34": "fc.", "regnety_002": "head.fc."}  # of timm, with the head that is left out
+# Of timm, with the head that is left out. "tf": padded as TensorFlow does, as those weights were trained.
+NETWORKS = {"resnet34": "fc.", "regnety_002": "head.fc.", "tf_efficientnet_b5": "classifier."}
 
 
 class Extractor:
@@ -49,7 +52,10 @@ def build(
     batch: int = 32,
     device: str = "cpu",
 ) -> Extractor:
-    """`network`: resnet34 (512 features) or regnety_002 (368), with its `weights`, a registered name or a file."""
+    """`network`: resnet34 (512 features), regnety_002 (368) or tf_efficientnet_b5 (2048), with its `weights`.
+
+    Those are a registered name or a file; the other options are those of a `View`.
+    """
     expect_one_of("frame_cnn.network", network, NETWORKS)
     view = View(n_frames=n_frames, sampling=sampling, resize=resize, swap_resize=swap_resize, crop=crop)
     model = frame_networks.create(network)

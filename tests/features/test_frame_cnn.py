@@ -43,6 +43,19 @@ def test_one_vector_a_frame_that_a_test_shows(extractor, network):
     assert extractor.first_frames(N).tolist() == [0, 2, 4, 6, 8]
 
 
+@pytest.mark.parametrize("network", frame_cnn.NETWORKS)
+def test_the_head_that_is_left_out_is_the_one_that_classifies(network):
+    import timm
+
+    assert frame_cnn.NETWORKS[network] == f"{timm.get_pretrained_cfg(network).classifier}."
+
+
+@pytest.mark.parametrize(("network", "features"), [("resnet34", 512), ("tf_efficientnet_b5", 2048)])
+def test_features_are_as_many_as_the_literature_says(network, features):
+    with torch.device("meta"):
+        assert frame_networks.create(network).num_features == features
+
+
 def test_mistakes_are_named():
     with pytest.raises(InputError, match=r"frame_cnn\.network: found 'resnet43', did you mean 'resnet34'"):
         frame_cnn.build(network="resnet43")
