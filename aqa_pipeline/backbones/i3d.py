@@ -81,8 +81,9 @@ class I3D(nn.Module):
             mixed = Mixed(dim, *(tuple(map(scaled, of)) for of in branches), unit)
             self.add_module(f"mixed_{name}", mixed)
             dim = mixed.dim
-        self._stages = [name for name, _ in self.named_children()]
-        self.channels = {name: stage.dim for name, stage in self.named_children() if not isinstance(stage, Pool)}
+        self.channels, channels = {}, 3  # of what each stage answers, in their order
+        for name, stage in self.named_children():
+            self.channels[name] = channels = getattr(stage, "dim", channels)
         self.dim, self.classes = dim, classes
         if classes:
             self.add_module(HEAD, nn.ModuleDict({"conv3d": nn.Conv3d(dim, classes, 1)}))
@@ -90,17 +91,28 @@ class I3D(nn.Module):
     def pyramid(self, clips: Tensor, names: Collection[str]) -> dict[str, Tensor]:
         """What the stages of these names answer (N, C, t, h, w) to clips (N, 3, T, H, W); names as in `channels`."""
         found, x = {}, clips
-        for name in self._stages:
+        for name in self.channels:
             x = self.get_submodule(name)(x)
             if name in names:
                 found[name] = x
         assert found.keys() == set(names), (names, list(self.channels))
         return found
 
+    def between(self, maps: Tensor, *, after: str | None = None, until: str | None = None) -> Tensor:
+        """Maps (N, C, t, h, w) through the stages after one, up to and with another; by default first and last.
+
+        What goes in before the first stage are clips (N, 3, T, H, W); names as in `channels`.
+        """
+        names = list(self.channels)
+        start = 0 if after is None else names.index(after) + 1
+        stop = len(names) if until is None else names.index(until) + 1
+        for name in names[start:stop]:
+            maps = self.get_submodule(name)(maps)
+        return maps
+
     def forward(self, clips: Tensor) -> tuple[Tensor, Tensor]:
         """Clips (N, 3, T, H, W) to features (N, C), which are means over the whole map, and maps (N, C, t, h, w)."""
-        last = self._stages[-1]
-        maps = self.pyramid(clips, (last,))[last]
+        maps = self.between(clips)
         return maps.mean(dim=(2, 3, 4)), maps
 
     def classify(self, features: Tensor) -> Tensor:
