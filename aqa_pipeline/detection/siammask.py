@@ -42,13 +42,14 @@ class Detector:
         InputError
             Its boxes cannot be used.
         """
-        if len(self._boxes(video_id)) != len(numbers):
-            found = f"boxes of {len(self._boxes(video_id))} frames"
+        boxes = self._boxes(video_id)
+        if len(boxes) != len(numbers):
+            found = f"boxes of {len(boxes)} frames"
             raise InputError(f"{self._path}: {video_id}: {found}, expected the {len(numbers)} of the clip")
 
         def detect(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-            for number, frame in enumerate(frames):
-                corners = self.corners(video_id, frame.shape[1::-1])[number]
+            for frame, box in zip(frames, boxes, strict=True):
+                corners = self._scaled(box, frame.shape[1::-1])
                 yield np.array([[*corners.min(axis=0), *corners.max(axis=0), 1.0]], np.float32)
 
         return detect
@@ -58,15 +59,18 @@ class Detector:
 
     def corners(self, video_id: str, size: tuple[int, int]) -> np.ndarray:
         """Corners (T, 4, 2) float32 of the tracked box, x and y in pixels of frames of `size` (width, height)."""
-        scale = np.divide(size, self._size)
-        return (self._boxes(video_id).reshape(-1, 4, 2) * scale).astype(np.float32)
+        return self._scaled(self._boxes(video_id), size)
+
+    def _scaled(self, boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Corners (..., 4, 2) float32 of boxes (..., 8) in pixels of frames of `size`."""
+        return (boxes.reshape(*boxes.shape[:-1], 4, 2) * np.divide(size, self._size)).astype(np.float32)
 
     def _boxes(self, video_id: str) -> np.ndarray:
         """(T, 8), as in the file."""
         name = self._name(video_id)
         if name not in self._videos:
             raise AbsentError(f"{self._path}: no video '{name}', {nearest(name, list(self._videos)[:50])}")
-        boxes = untrusted.array_of(self._path, self._videos[name], f"boxes of '{name}'").astype(np.float64)
+        boxes = untrusted.array_of(self._path, self._videos[name], f"boxes of '{name}'")
         if boxes.ndim != 2 or boxes.shape[1] != 8 or not np.isfinite(boxes).all():
             raise InputError(f"{self._path}: boxes of '{name}' of shape {boxes.shape}, expected (T, 8), all finite")
         return boxes
