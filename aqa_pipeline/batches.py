@@ -41,8 +41,8 @@ class Facts:
 class Clips:
     """B clips with what is known of them."""
 
-    # modality -> (B, T, D) features; "frames" -> (B, T, 3, H, W) uint8 pictures, RGB; "tubes" -> (B, T, 4, 2) corners of
-    # the athlete's box, x and y in pixels of these, NaN where nobody is
+    # modality -> (B, T, D) features; "frames" -> (B, T, 3, H, W) uint8 pictures, RGB; "tubes" -> (B, T, 4, 2) corners
+    # of the athlete's box, x and y in pixels of these, NaN where nobody is
     inputs: Mapping[str, Tensor]
     video_ids: tuple[str, ...]
     target: Tensor  # (B,) NaN where the system must not know it

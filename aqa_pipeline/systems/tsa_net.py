@@ -89,6 +89,7 @@ class AttendedSnippets(nn.Module):
         self, backbone: i3d.I3D, starts: Sequence[int], *, position: str, split: str, everywhere: bool, pixels: str
     ) -> None:
         super().__init__()
+        backbone.admit_negative(after=position)  # attention has no ReLU after it
         self.backbone, self.attention = backbone, SelfAttention(backbone.channels[position])
         self.starts, self.position, self.split = tuple(starts), position, split
         self.everywhere, self.pixels = everywhere, pixels
