@@ -1,5 +1,4 @@
-"""The modality "frames": pictures of clips from frame stores, with the athlete's tube where a system asks for it, and
-masks of athlete and splash where they are labels.
+"""The modality "frames": pictures of clips from frame stores; the athlete's boxes beside them, and masks as labels.
 
 Nothing is read before it is asked for. Frames are decoded once and kept resized, not yet cropped, as long as memory
 lasts; shift, crop and flip are drawn anew for every training step. Processes that are forked read for themselves.
