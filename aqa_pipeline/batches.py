@@ -43,7 +43,9 @@ class Facts:
 class Clips:
     """B clips with what is known of them."""
 
-    inputs: Mapping[str, Tensor]  # modality -> (B, T, D) features; "frames" -> (B, T, 3, H, W) uint8 pictures, RGB
+    # modality -> (B, T, D) features; "frames" -> (B, T, 3, H, W) uint8 pictures, RGB; "tubes" -> (B, T, 4, 2) corners
+    # of the athlete's box, x and y in pixels of these, NaN where nobody is
+    inputs: Mapping[str, Tensor]
     video_ids: tuple[str, ...]
     target: Tensor  # (B,) NaN where the system must not know it
     difficulty: Tensor  # (B,) NaN where the sport has none

@@ -18,7 +18,7 @@ from aqa_pipeline.errors import InputError, nearest
 
 GIVEN = "given"  # in the place of a detector and an estimator: keypoints that a data set brings with it
 MASKS = ("masks", "splashes")  # of athletes and of splashes, by the words of `needs` and `media`
-RESERVED = ("frames", "masks", "truth")  # modalities that are no feature sets
+RESERVED = ("frames", "masks", "truth", "tubes")  # modalities that are no feature sets
 _OF_EVERY_PROTOCOL = ("n_folds", "seed", "validation")  # given by `folds`, by the run's seed and by `validation`
 _SCHEDULE = ("batch", "lr", "weight_decay", "bfloat16")  # of training.embedded.Schedule
 _OF_EVERY_FINE_TUNING = {"keypoint_set", "schedule", "seed", "start", "variation"}  # fields of the block, or fixed
@@ -171,7 +171,9 @@ class Frames(Strict):
         "bilinear", description="random: one of four for each frame, in tests too (MUSDL on MTL-AQA)"
     )
     view: Literal["frame", "athlete"] = Field("frame", description="athlete: a square that follows the detector's box")
-    detector: str | None = Field(None, description="block of `detection` whose boxes are followed")
+    detector: str | None = Field(
+        None, description="block of `detection` whose boxes are followed, or are the tube of a system that needs one"
+    )
     masks: bool = Field(
         False, description="whether masks of athlete and splash, where known, are labels of the training part"
     )
@@ -369,16 +371,19 @@ class Config(Strict):
         fixed = plugins.constant("systems", system, "target")
         if fixed and "target" in variant.model_fields_set and variant.target != fixed:
             raise InputError(f"{where}.target: found '{variant.target}', expected '{fixed}', which {system} predicts")
-        block = variant.frames
+        block, needs = variant.frames, plugins.constant("systems", system, "needs") or ()
+        where = f"{where}.frames"
         if block is None:
+            if "draws" in needs and "features" not in needs:
+                raise InputError(f"{where}: found none, expected pictures: {system} reads no stored features")
             return
-        where, needs = f"{where}.frames", plugins.constant("systems", system, "needs") or ()
         if "draws" not in needs:
             raise InputError(f"{where}: {system} is fitted on features, expected a system that is trained in steps")
         if isinstance(variant.features, str):
             raise InputError(f"{where}: beside features '{variant.features}' without a role, expected 'ROLE: SET'")
-        if (block.view == "athlete") != (block.detector is not None):
-            raise InputError(f"{where}.detector: found {block.detector}, expected one for the view 'athlete' alone")
+        if (block.view == "athlete" or "tubes" in needs) != (block.detector is not None):
+            reasons = "the view 'athlete' or a system with tubes alone"
+            raise InputError(f"{where}.detector: found {block.detector}, expected one for {reasons}")
         _expect_optional(block.detector, self.detection, f"{where}.detector")
         if block.resize and block.crop > min(block.resize):
             raise InputError(f"{where}.crop: found {block.crop}, expected {min(block.resize)} at most, as resize")

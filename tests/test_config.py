@@ -162,6 +162,13 @@ def test_masks_are_for_systems_that_learn_from_them():
     assert not check(changed(**row("fineparser", frames={}))).variant("fineparser.mine").frames.masks
 
 
+def test_tubes_are_boxes_of_a_detector_whatever_is_shown():
+    for system, view in (("tsa_net", {}), ("tsa_net", {"view": "athlete"}), ("tsa", {"view": "athlete"})):
+        shown = check(changed(**row(system, frames={**view, "detector": "embedded"}))).variant(f"{system}.mine")
+        assert shown.frames.detector == "embedded"
+    assert check(changed(**row("nl_net", frames={}))).variant("nl_net.mine").frames.detector is None
+
+
 def test_the_options_of_pictures_are_those_that_are_read():
     shown = check(changed(**row(frames={}))).variant("tsa.mine").frames.model_dump()
     assert set(shown) == {*pictures.OPTIONS, "memory_mb"}
@@ -201,6 +208,12 @@ def test_the_options_of_pictures_are_those_that_are_read():
         (row("hp_mcore", features={"skeleton": "crop"}, splash_loss=1), "splash_loss: found 1 without masks"),
         (row(frames={"view": "athlete"}), "tsa.mine.frames.detector: found None, expected one for the view 'athlete'"),
         (row(frames={"detector": "embedded"}), "tsa.mine.frames.detector: found embedded, expected one for the view"),
+        (row("tsa_net", frames={}), "tsa_net.mine.frames.detector: found None, expected one for the view 'athlete' or"),
+        (
+            row("tsa_net", features="crop"),
+            "tsa_net.mine.frames: found none, expected pictures: tsa_net reads no stored",
+        ),
+        (row("nl_net"), "nl_net.mine.frames: found none, expected pictures"),
         (
             row(frames={"view": "athlete", "detector": "embeded"}),
             "tsa.mine.frames.detector: unknown 'embeded', did you mean 'embedded'",

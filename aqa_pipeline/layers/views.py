@@ -89,6 +89,13 @@ class View:
         """T, H and W of what is shown."""
         return self.n_frames, self.crop, self.crop
 
+    @property
+    def _resized_size(self) -> tuple[int, int] | None:
+        """Width and height that pictures are brought to; None: they keep theirs."""
+        if self.resize is None:
+            return None
+        return tuple(reversed(self.resize)) if self.swap_resize else tuple(self.resize)
+
     def placed(self, video_id: str, draw: Sequence[int] | None = None) -> Placement:
         """What is drawn for a clip: by its name and the key `draw` alone; without a key, the view of a test."""
         rng = np.random.default_rng([*(draw or ()), zlib.crc32(video_id.encode())])
@@ -132,9 +139,9 @@ class View:
                 np.asarray(Image.fromarray(picture).crop(place))
                 for picture, place in zip(pictures, places, strict=True)
             ]
-        if self.resize is None:
+        if self._resized_size is None:
             return np.stack(pictures)
-        width, height = reversed(self.resize) if self.swap_resize else self.resize
+        width, height = self._resized_size
         if not filters:
             return bilinear(np.stack(pictures), height, width)
         images = zip(map(Image.fromarray, pictures), filters, strict=True)
@@ -143,13 +150,39 @@ class View:
     def cut(self, pictures: np.ndarray, placement: Placement = Placement()) -> np.ndarray:
         """The crop of resized pictures `(T, h, w, ...)`, as a view of them."""
         height, width = pictures.shape[1:3]
-        if min(height, width) < self.crop:
-            raise InputError(f"frames.crop: found {self.crop}, expected {min(height, width)} at most, as the pictures")
+        left, top = self._corner(width, height, placement)
         if placement.flipped:
             pictures = pictures[:, :, ::-1]
+        return pictures[:, top : top + self.crop, left : left + self.crop]
+
+    def moved(
+        self,
+        points: np.ndarray,
+        size: tuple[int, int],
+        placement: Placement = Placement(),
+        *,
+        regions: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Where `resized` and `cut` bring points `(T, K, 2)`, x and y in frames of `size` (width, height).
+
+        The left upper corner of a pixel has whole numbers. `regions` as in `resized`.
+        """
+        if regions is not None:
+            points = points - regions[:, None, :2]
+            size = tuple(int(side) for side in regions[0, 2:] - regions[0, :2])
+        width, height = self._resized_size or size
+        points = points * (np.array([width, height]) / size)
+        if placement.flipped:
+            points = points * [-1, 1] + [width, 0]
+        return points - self._corner(width, height, placement)
+
+    def _corner(self, width: int, height: int, placement: Placement) -> tuple[int, int]:
+        """Left and top of the crop in resized pictures; InputError where they are smaller."""
+        if min(height, width) < self.crop:
+            raise InputError(f"frames.crop: found {self.crop}, expected {min(height, width)} at most, as the pictures")
         shares = placement.corner or (None, None)
         left, top = (_offset(side - self.crop, share) for side, share in zip((width, height), shares, strict=True))
-        return pictures[:, top : top + self.crop, left : left + self.crop]
+        return left, top
 
 
 def bilinear(pictures: np.ndarray, height: int, width: int) -> np.ndarray:

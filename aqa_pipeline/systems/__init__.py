@@ -24,4 +24,9 @@ too), "truth". `raw_target = True`
 leaves the target in its own units, for systems with bins or leaves. A system that makes sense for one target alone
 names it as `target`. One with an option that must say the same as `exemplars.choose` names it as `exemplar_choice`, one
 that learns from masks where an option is not 0 names that as `mask_option`.
+"exemplars", "sub_actions", "transitions", "masks" (of athletes), "splashes" (masks too), "tubes" (the athlete's boxes
+on the pictures, also at test), "truth". A network without "features" reads pictures alone. `raw_target = True` leaves
+the target in its own units, for systems with bins or leaves. A system that makes sense for one target alone names it as
+`target`. One with an option that must say the same as `exemplars.choose` names it as `exemplar_choice`, one that learns
+from masks where an option is not 0 names that as `mask_option`.
 """

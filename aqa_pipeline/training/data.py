@@ -13,7 +13,7 @@ import numpy as np
 from aqa_pipeline import stores, transitions
 from aqa_pipeline.batches import END, FIRST_WORD, NO_LABEL, START, Clips, Facts, Pairs
 from aqa_pipeline.errors import InputError, expect_one_of, nearest
-from aqa_pipeline.training.pictures import FRAMES, Pictures, Seen
+from aqa_pipeline.training.pictures import FRAMES, TUBES, Pictures, Seen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -234,6 +234,8 @@ class Data:
         inputs = {modality: torch.stack([clip[modality] for clip in prepared]) for modality in self.inputs}
         if seen:
             inputs[FRAMES] = torch.stack([clip.pictures for clip in seen])
+        if self.pictures and self.pictures.shows_tubes:
+            inputs[TUBES] = torch.stack([self.pictures.tube(source, draw) for source in sources])
         known = self._known(video_ids, show_target=show_target)
         if known.transitions is not None and show_target and draw is not None and seen:
             known = replace(known, transitions=self._shifted(known.transitions, sources, seen))

@@ -70,9 +70,9 @@ def drawn(sport: Path, out: Path, **read) -> Path:
 
 def trained(sport: Path, out: Path, draws: Path, read: dict, **options) -> Path:
     train(
-        sport / "samples.parquet", sport / "folds.parquet", out, read.get("features"), system="tsa", adapter="simdive",
+        sport / "samples.parquet", sport / "folds.parquet", out, read.get("features"), adapter="simdive",
         fold=[0], draws=draws, frames=read["frames"], boxes=read.get("boxes", []), device="cpu",
-        options=TINY, training=dict(steps=2, batch=2), **{**dict(frames_options=VIEW), **options},
+        training=dict(steps=2, batch=2), **{**dict(system="tsa", options=TINY, frames_options=VIEW), **options},
     )  # fmt: skip
     return out / "fold0.seed0"
 
@@ -110,6 +110,19 @@ def test_features_have_roles_and_the_athlete_is_followed(sport, tmp_path):
     facts = json.loads((run / "config.json").read_text())["facts"]
     assert facts["dims"] == {"skeleton": 3}
     assert len(predicted(sport, run, draws, read)) == 2
+
+
+def test_the_boxes_of_the_athlete_are_a_tube_through_the_pictures(sport, tmp_path):
+    read = files(sport, "frames", "boxes")
+    draws = drawn(sport, tmp_path, **read)
+    tiny = dict(starts=[0, 8], width=0.05, bins=7, hidden=[6])
+    shown = {**VIEW, "detector": "any"}
+    run = trained(sport, tmp_path, draws, read, system="tsa_net", options=tiny, frames_options=shown)
+    table = predicted(sport, run, draws, read)
+    assert table["video_id"].tolist() == ["v0", "v4"]
+    assert table["predicted_score"].notna().all()
+    with pytest.raises(InputError, match="no usable train video"):
+        trained(sport, tmp_path, draws, files(sport, "frames"), system="tsa_net", options=tiny, frames_options=shown)
 
 
 def test_no_prediction_reads_a_mask_nor_does_a_system_that_learns_from_none(sport, tmp_path):

@@ -7,6 +7,7 @@ from aqa_pipeline.batches import END, NO_LABEL, START, Clips, Facts, Pairs
 
 B, P, T, J = 3, 4, 6, 2
 DIMS = {"pose": 5, "image": 2, "dynamic": 4, "static": 3, "skeleton": 32}  # the last three are roles of `_encoders`
+PICTURES = (26, 40, 32)  # T, H, W of what systems without features see
 FACTS = Facts(
     dims=DIMS,
     lengths=dict.fromkeys(DIMS, T),
@@ -40,14 +41,27 @@ def raw(clips: Clips) -> Clips:
     return replace(clips, target=15 + 4 * clips.target)
 
 
+def filmed(clips: Clips) -> Clips:
+    """The same clips as pictures, in each a box that moves from the left to the right."""
+    n, height, width = PICTURES
+    generator = torch.Generator().manual_seed(len(clips))
+    frames = torch.randint(0, 256, (len(clips), n, 3, height, width), dtype=torch.uint8, generator=generator)
+    left = torch.linspace(0, width / 2, n)
+    x, y = torch.stack([left, left + 8, left + 8, left], dim=1), torch.tensor([4.0, 4, 30, 30]).expand(n, 4)
+    tubes = torch.stack([x, y], dim=2).expand(len(clips), n, 4, 2)
+    return replace(clips, inputs={"frames": frames, "tubes": tubes}, sub_action=None)
+
+
 def facts_for(module) -> Facts:
     """Facts of the data that `batch_for` gives."""
-    return replace(FACTS, target_range=(7.0, 23.0)) if getattr(module, "raw_target", False) else FACTS
+    known = replace(FACTS, target_range=(7.0, 23.0)) if getattr(module, "raw_target", False) else FACTS
+    return known if "features" in module.needs else replace(known, dims={}, lengths={}, pictures=PICTURES)
 
 
 def batch_for(module) -> Clips | Pairs:
     """What a network is handed: pairs where it needs exemplars, else clips; P of them, or P pairs of B queries."""
-    change = raw if getattr(module, "raw_target", False) else lambda clips: clips
+    scaled = raw if getattr(module, "raw_target", False) else lambda clips: clips
+    change = scaled if "features" in module.needs else lambda clips: filmed(scaled(clips))
     if "exemplars" not in module.needs:
         return change(make_clips(P, seed=1))
     return Pairs(change(make_clips(B)), change(make_clips(P, seed=1)), torch.tensor([0, 1, 1, 2]))
@@ -68,6 +82,8 @@ def hidden(batch: Clips | Pairs) -> Clips | Pairs:
     unknown = {name: torch.full_like(getattr(query, name), torch.nan) for name in names}
     unknown |= {name: torch.full_like(getattr(query, name), NO_LABEL) for name in ("sub_action", "caption")}
     query = replace(query, **unknown, masks={})
+    labels = None if query.sub_action is None else torch.full_like(query.sub_action, NO_LABEL)
+    query = replace(query, **unknown, sub_action=labels, masks={})
     return query if isinstance(batch, Clips) else replace(batch, query=query)
 
 

