@@ -29,7 +29,7 @@ import numpy as np
 
 from aqa_pipeline.batches import Clips, Facts
 from aqa_pipeline.errors import InputError, expect_one_of
-from aqa_pipeline.layers import independent_subspaces as isa
+from aqa_pipeline.systems import _independent_subspaces as isa
 
 needs = {"pictures"}
 one_by_one = True  # the pictures of all clips are more than memory holds
@@ -132,7 +132,7 @@ _KERNEL = {"linear": _linear, "chi_square": _chi_square}
 
 def _grey(clip: Clips) -> np.ndarray:
     """Grey levels (T, H, W), 0 to 1, of one clip."""
-    return np.einsum("tchw,c->thw", clip.inputs["frames"][0].numpy(), GREY)
+    return np.tensordot(clip.inputs["frames"][0].numpy(), GREY, axes=(1, 0))
 
 
 def _corners(size: tuple[int, ...], block: np.ndarray | list[int]) -> list[tuple[int, ...]]:

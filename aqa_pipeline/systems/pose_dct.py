@@ -20,6 +20,7 @@ Shapes: T frames, D channels (coordinates of joints), S stretches, F frequencies
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 
 import numpy as np
 from scipy import fft
@@ -104,7 +105,9 @@ def gradient(weights: Mapping[str, np.ndarray], sequence: np.ndarray) -> np.ndar
 def spectra(sequence: np.ndarray, transform: str, coefficients: int, segments: int) -> np.ndarray:
     """The lowest frequencies of each stretch of a sequence (T, D), (S, F, D); complex of the "dft"."""
     if len(sequence) < segments:
-        raise InputError(f"pose_dct.segments: found {segments} for {len(sequence)} frames, expected no more than frames")
+        raise InputError(
+            f"pose_dct.segments: found {segments} for {len(sequence)} frames, expected no more than frames"
+        )
     found = np.zeros((segments, coefficients, sequence.shape[1]), complex if transform == "dft" else float)
     for row, part in zip(found, _stretches(sequence, segments), strict=True):
         whole = fft.dct(part, axis=0, norm="ortho") if transform == "dct" else fft.fft(part, axis=0)
@@ -120,7 +123,7 @@ def sequence_of(clip: Clips) -> np.ndarray:
 def _stretches(sequence: np.ndarray, segments: int) -> Iterator[np.ndarray]:
     """Equal stretches of time, their ends rounded as in the released code."""
     ends = np.floor(np.arange(segments + 1) * len(sequence) / segments + 0.5).astype(int)
-    return (sequence[start:end] for start, end in zip(ends, ends[1:], strict=False))
+    return (sequence[start:end] for start, end in pairwise(ends))
 
 
 def _transform_of(weights: Mapping[str, np.ndarray]) -> tuple[str, int, int]:

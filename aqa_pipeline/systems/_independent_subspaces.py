@@ -21,9 +21,7 @@ def responses(inputs: np.ndarray, filters: np.ndarray, *, group: int) -> np.ndar
     return np.sqrt((answers.reshape(len(inputs), -1, group) ** 2).sum(axis=2) + TINY)
 
 
-def learn(
-    inputs: np.ndarray, *, filters: int, group: int, steps: int, seed: int
-) -> tuple[np.ndarray, list[float]]:
+def learn(inputs: np.ndarray, *, filters: int, group: int, steps: int, seed: int) -> tuple[np.ndarray, list[float]]:
     """Orthonormal filters (F, D) that make the sum of the responses small, and that sum, mean over inputs, by step.
 
     A step goes down the gradient and then to the nearest orthonormal filters. It is halved until the sum falls, and
