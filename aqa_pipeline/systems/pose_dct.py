@@ -5,10 +5,11 @@ head, are cut into equal stretches of time; of each joint's path in each stretch
 frequencies are kept; a linear nu-SVR learns the score from them, unscaled. As the score is linear in them, its gradient
 says which joint should move where: the paper's feedback.
 
-The paper's joints are 26 parts found by a model of deformable parts, its figures are read against that. Ours are the
-keypoints of this pipeline (variant `default`: HRNet), by `features/positions.py`, with the nose for the head.
+The paper's joints are 26 parts, found by a model of deformable parts. Ours are the keypoints of this pipeline (HRNet in
+the variant `default`), by `features/positions.py`, with the nose for the head. Figures are to be compared with that in
+mind.
 
-Its authors' code was read but cannot be run: the function that holds its cosine transform is missing. Left open:
+Their code was read but cannot be run, as the function of its cosine transform is missing. What that leaves open:
 
     transform     "dct", orthonormal DCT-II, in a stretch shorter than the coefficients filled up with zeros (our
                   reading); "dft", the paper's other row, without a factor, as in the code. That takes the first
