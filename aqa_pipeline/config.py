@@ -147,7 +147,7 @@ class Clips(Strict):
 
 
 class Frames(Strict):
-    """The pictures that a network is trained on end to end; by default as in FineDiving and its successors."""
+    """The pictures that a system is trained on end to end; by default as in FineDiving and its successors."""
 
     n_frames: int = Field(96, ge=1, description="frames shown of each clip")
     sampling: Literal["linspace", "last", "first", "last_part"] = Field(
@@ -378,6 +378,13 @@ class Config(Strict):
                 raise InputError(f"{where}: found none, expected pictures: {system} reads no stored features")
             return
         if "draws" not in needs:
+        block, needs = variant.frames, set(plugins.constant("systems", system, "needs") or ())
+        where = f"{where}.frames"
+        if block is None:
+            if "pictures" in needs:
+                raise InputError(f"{where}: found none, which {system} needs")
+            return
+        if not needs & {"draws", "pictures"}:
             raise InputError(f"{where}: {system} is fitted on features, expected a system that is trained in steps")
         if isinstance(variant.features, str):
             raise InputError(f"{where}: beside features '{variant.features}' without a role, expected 'ROLE: SET'")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -242,6 +242,10 @@ class Data:
         sub_action = self._sub_actions(prepared, sources, seen)
         return replace(known, inputs=inputs, sub_action=sub_action, masks=self._masks(sources, draw))
 
+    def one_by_one(self, video_ids: Sequence[str], *, show_target: bool = True) -> OneByOne:
+        """The clips one after the other, each read again whenever they are gone through."""
+        return OneByOne(self, video_ids, show_target)
+
     def labels(self, video_ids: Sequence[str]) -> Clips:
         """What is known of videos, without their inputs: target, difficulty, action type, judges' scores."""
         return self._known(video_ids, show_target=True)
@@ -362,6 +366,21 @@ class Data:
         for step in _steps(self.samples.at[video_id, "steps"]):
             labels[frames >= step["first_frame"]] = number.get(step["sub_action"], NO_LABEL)
         return labels
+
+
+@dataclass(frozen=True)
+class OneByOne:
+    """Single clips of a data set, for classics that are handed nothing larger."""
+
+    data: Data
+    video_ids: Sequence[str]
+    show_target: bool
+
+    def __len__(self) -> int:
+        return len(self.video_ids)
+
+    def __iter__(self) -> Iterator[Clips]:
+        return (self.data.clips([video_id], show_target=self.show_target) for video_id in self.video_ids)
 
 
 def _lengths(n_frames: int | Mapping[str, int], modalities: Iterable[str]) -> dict[str, int]:

@@ -149,3 +149,14 @@ def test_mistakes_are_named(sport, tmp_path):
     read = files(sport, "frames")
     with pytest.raises(InputError, match="frames: unknown 'croop', did you mean 'crop'"):
         trained(sport, tmp_path, tmp_path / "none", read, frames_options={"croop": 3})
+
+
+def test_a_classic_is_fitted_on_pictures(sport, tmp_path):
+    tables, read = (sport / "samples.parquet", sport / "folds.parquet"), files(sport, "frames")
+    options = dict(patch=[2, 4, 4], block=[3, 8, 8], components=[8, 8], filters=[8, 8], blocks=60, words=10, steps=5)
+    shown = dict(frames_options=VIEW | {"n_frames": 6}, options=options)
+    train(*tables, tmp_path, system="conv_isa", adapter="simdive", fold=[0], **read, **shown)
+    predict(*tables, run=[tmp_path / "fold0.seed0"], **read)
+    found = pd.read_parquet(tmp_path / "fold0.seed0" / "predictions.parquet")
+    assert list(found["video_id"]) == ["v0", "v4"]
+    assert np.isfinite(found["predicted_score"]).all()

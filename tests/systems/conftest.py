@@ -67,6 +67,15 @@ def batch_for(module) -> Clips | Pairs:
     return Pairs(change(make_clips(B)), change(make_clips(P, seed=1)), torch.tensor([0, 1, 1, 2]))
 
 
+def whole_part(module) -> Clips | list[Clips]:
+    """What a classic is handed: a batch with the whole part, or its clips one by one; pictures where it needs them."""
+    clips = make_clips(B)
+    if "pictures" in module.needs:
+        pictures = torch.randint(256, (B, T, 3, 9, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+        clips = replace(clips, inputs={"frames": pictures})
+    return [clips.rows(torch.tensor([i])) for i in range(B)] if getattr(module, "one_by_one", False) else clips
+
+
 def first_query(batch: Clips | Pairs) -> Clips | Pairs:
     """The first query alone, with its exemplars where it has some."""
     if isinstance(batch, Clips):

@@ -232,3 +232,16 @@ def test_mistakes_are_named(samples, inputs, tmp_path):
             truth["truth"].read("b")
     with open_truth([]) as truth:
         assert truth == {}
+
+
+def test_clips_come_one_by_one_each_as_long_as_it_is(samples, inputs):
+    made = data(samples, inputs, n_frames=0)
+    part = made.one_by_one(["c", "a"])
+    assert len(part) == 2
+    for _ in range(2):  # again when it is gone through again
+        assert [(clip.video_ids, clip.inputs["pose"].shape) for clip in part] == [
+            (("c",), (1, LENGTHS["c"], D_POSE)),
+            (("a",), (1, LENGTHS["a"], D_POSE)),
+        ]
+    assert [float(clip.target[0]) for clip in part] == pytest.approx(made.scaled(np.array([90.0, 20.0])), abs=1e-6)
+    assert all(clip.target.isnan().all() for clip in made.one_by_one(["c", "a"], show_target=False))
