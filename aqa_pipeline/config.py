@@ -371,18 +371,13 @@ class Config(Strict):
         fixed = plugins.constant("systems", system, "target")
         if fixed and "target" in variant.model_fields_set and variant.target != fixed:
             raise InputError(f"{where}.target: found '{variant.target}', expected '{fixed}', which {system} predicts")
-        block, needs = variant.frames, plugins.constant("systems", system, "needs") or ()
-        where = f"{where}.frames"
-        if block is None:
-            if "draws" in needs and "features" not in needs:
-                raise InputError(f"{where}: found none, expected pictures: {system} reads no stored features")
-            return
-        if "draws" not in needs:
         block, needs = variant.frames, set(plugins.constant("systems", system, "needs") or ())
         where = f"{where}.frames"
         if block is None:
             if "pictures" in needs:
                 raise InputError(f"{where}: found none, which {system} needs")
+            if "draws" in needs and "features" not in needs:
+                raise InputError(f"{where}: found none, expected pictures: {system} reads no stored features")
             return
         if not needs & {"draws", "pictures"}:
             raise InputError(f"{where}: {system} is fitted on features, expected a system that is trained in steps")

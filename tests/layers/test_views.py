@@ -73,6 +73,8 @@ def test_the_middle_can_be_shown_in_training_too():
 def test_the_frames_of_mscadc_are_those_of_its_released_loader():
     shown = View(n_frames=16, sampling="first", stride=6.5, shift=(-3, 3)).positions(103)
     assert shown.tolist() == [int(i) for i in np.arange(0, 103, 6.5)]
+
+
 @pytest.mark.parametrize("swap", [False, True])
 def test_points_are_brought_where_their_pixels_are(swap):
     view = View(n_frames=2, resize=(90, 60), swap_resize=swap, crop=40)

@@ -89,10 +89,10 @@ def hidden(batch: Clips | Pairs) -> Clips | Pairs:
     query = batch if isinstance(batch, Clips) else batch.query
     names = ("target", "judge_scores", "transitions")
     unknown = {name: torch.full_like(getattr(query, name), torch.nan) for name in names}
-    unknown |= {name: torch.full_like(getattr(query, name), NO_LABEL) for name in ("sub_action", "caption")}
+    for name in ("sub_action", "caption"):
+        found = getattr(query, name)
+        unknown[name] = None if found is None else torch.full_like(found, NO_LABEL)
     query = replace(query, **unknown, masks={})
-    labels = None if query.sub_action is None else torch.full_like(query.sub_action, NO_LABEL)
-    query = replace(query, **unknown, sub_action=labels, masks={})
     return query if isinstance(batch, Clips) else replace(batch, query=query)
 
 

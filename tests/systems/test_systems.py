@@ -17,10 +17,9 @@ NETWORKS = [
 ]
 CLASSICS = [name for name in plugins.available("systems") if name not in NETWORKS]
 KNOWN_NEEDS = {
-    *("features", "draws", "exemplars", "sub_actions", "transitions", "captions", "masks", "splashes", "truth"),
+    *("features", "pictures", "draws", "exemplars", "sub_actions", "transitions", "captions"),
+    *("masks", "splashes", "tubes", "truth"),
 }
-KNOWN_NEEDS = {"features", "draws", "exemplars", "sub_actions", "transitions", "masks", "splashes", "tubes", "truth"}
-KNOWN_NEEDS = {"features", "draws", "exemplars", "sub_actions", "transitions", "masks", "splashes", "truth", "pictures"}
 
 
 @pytest.mark.parametrize("name", plugins.available("systems"))
