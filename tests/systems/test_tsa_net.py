@@ -120,7 +120,7 @@ def test_a_distribution_by_hand():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (dict(head="regresion"), "tsa_net.head: found 'regresion', did you mean 'regression'"),
+        (dict(head="regress"), "tsa_net.head: found 'regress', did you mean 'regression'"),
         (dict(split="right"), "tsa_net.split: found 'right', known: correct, released"),
         (dict(position="mixed_5c"), "tsa_net.position: found 'mixed_5c', did you mean 'mixed_5b'"),
         (dict(pixels="imagnet"), "pixels: found 'imagnet', did you mean 'imagenet'"),
