@@ -20,7 +20,7 @@ def filled(corners: np.ndarray, size: tuple[int, int], cells: tuple[int, int]) -
     (height, width), (h, w) = size, cells
     places = np.floor(corners.astype(np.float64) / [width / w, height / h])  # (..., 4, 2)
     masks = np.zeros((*corners.shape[:-2], h, w), np.uint8)
-    for box in zip(*np.isfinite(places).all(axis=(-2, -1)).nonzero(), strict=True):
+    for box in map(tuple, np.argwhere(np.isfinite(places).all(axis=(-2, -1)))):
         cv2.fillConvexPoly(masks[box], _around(places[box]).astype(np.int32), 1)
     return masks.astype(bool)
 

@@ -23,8 +23,8 @@ def test_the_cells_that_an_upright_box_touches_in_whatever_order_its_corners_com
 
 
 def test_a_turned_box_leaves_out_what_is_in_none_of_its_edges():
-    diamond = box((30, 1), (59, 15), (30, 39), (1, 15))  # cells (2, 0), (4, 1), (2, 3), (0, 1)
-    assert rows(tubes.filled(diamond, SIZE, CELLS)) == [".###.", "#####", ".###.", "..#.."]
+    diamond = box((30, 5), (42, 15), (30, 25), (18, 15))  # cells (2, 0), (3, 1), (2, 2), (1, 1)
+    assert rows(tubes.filled(diamond, SIZE, CELLS)) == ["..#..", ".###.", "..#..", "....."]
 
 
 def test_the_smallest_box_has_a_cell_and_nobody_has_none():

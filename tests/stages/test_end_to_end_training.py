@@ -114,7 +114,7 @@ def test_features_have_roles_and_the_athlete_is_followed(sport, tmp_path):
 
 def test_the_boxes_of_the_athlete_are_a_tube_through_the_pictures(sport, tmp_path):
     read = files(sport, "frames", "boxes")
-    draws = drawn(sport, tmp_path, **read)
+    draws = drawn(sport, tmp_path, exemplars="none", **read)
     tiny = dict(starts=[0, 8], width=0.05, bins=7, hidden=[6])
     shown = {**VIEW, "detector": "any"}
     run = trained(sport, tmp_path, draws, read, system="tsa_net", options=tiny, frames_options=shown)
