@@ -183,9 +183,8 @@ def _strip(story: Story, number: int, n_frames: int, width: int) -> np.ndarray:
 def _write(page: np.ndarray, text: str, at: tuple[int, int], size: float, *, plain: bool = False) -> None:
     import cv2
 
-    if not plain:
-        shadow = (at[0] + 1, at[1] + 1)
-        cv2.putText(page, text, shadow, cv2.FONT_HERSHEY_SIMPLEX, size, INK, 1, cv2.LINE_AA)
+    if not plain:  # an outline: behind the letters may be anything
+        cv2.putText(page, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, INK, 3, cv2.LINE_AA)
     cv2.putText(page, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, INK if plain else PAPER, 1, cv2.LINE_AA)
 
 
