@@ -46,16 +46,16 @@ def arrows(growth: np.ndarray, *, longest: float, strongest: int = 3) -> np.ndar
 
 
 def sentences(growth: np.ndarray, names: Sequence[str], *, count: int = 3) -> list[str]:
-    """The joints (names (K,)) that matter most, each in its best frame: "left knee, frame 41: left and up (+0.3)".
+    """The joints that matter most, each in its best frame: "left knee, frame 41: left and up (+0.3 a pixel)".
 
-    In brackets what a pixel that way adds to the predicted target. Growth (T, K, 2); the second coordinate goes down.
+    In brackets what that adds to the predicted target. Growth (T, K, 2), whose second coordinate goes down; names (K,).
     """
     size = np.linalg.norm(growth, axis=2)
     found = []
     for joint in np.argsort(-size.max(axis=0), kind="stable")[:count]:
         frame = int(size[:, joint].argmax())
         way = _way(*growth[frame, joint])
-        found.append(f"{names[joint].replace('_', ' ')}, frame {frame}: {way} (+{size[frame, joint]:.2g})")
+        found.append(f"{names[joint].replace('_', ' ')}, frame {frame}: {way} (+{size[frame, joint]:.2g} a pixel)")
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -183,9 +184,9 @@ def _strip(story: Story, number: int, n_frames: int, width: int) -> np.ndarray:
 def _write(page: np.ndarray, text: str, at: tuple[int, int], size: float, *, plain: bool = False) -> None:
     import cv2
 
-    if not plain:
-        shadow = (at[0] + 1, at[1] + 1)
-        cv2.putText(page, text, shadow, cv2.FONT_HERSHEY_SIMPLEX, size, INK, 1, cv2.LINE_AA)
+    if not plain:  # an outline, as behind the letters may be anything; thicker letters would be wider too
+        for x, y in product((-1, 1), repeat=2):
+            cv2.putText(page, text, (at[0] + x, at[1] + y), cv2.FONT_HERSHEY_SIMPLEX, size, INK, 1, cv2.LINE_AA)
     cv2.putText(page, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, INK if plain else PAPER, 1, cv2.LINE_AA)
 
 

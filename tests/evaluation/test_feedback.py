@@ -48,6 +48,6 @@ def test_it_is_said_in_words():
     growth[1, 0] = [0.1, 2]
     names = ["left_knee", "nose", "right_wrist"]
     assert feedback.sentences(growth, names, count=2) == [
-        "right wrist, frame 4: left and up (+5)",
-        "left knee, frame 1: down (+2)",
+        "right wrist, frame 4: left and up (+5 a pixel)",
+        "left knee, frame 1: down (+2 a pixel)",
     ]
