@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-_TENSORS = ("target", "difficulty", "action_type", "sub_action", "judge_scores", "transitions")  # of Clips
+_TENSORS = ("target", "difficulty", "action_type", "sub_action", "judge_scores", "transitions", "caption")  # of Clips
 NO_LABEL = -100  # frames without a sub_action; the value that torch's cross entropy passes over
+END, START, FIRST_WORD = 0, 1, 2  # of a caption: its marks, and the number of the first word of `Facts.words`
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Facts:
     sub_actions: tuple[str, ...] = ()  # names of the frame classes of the training part
     action_types: tuple[str, ...] = ()  # of the training part
     target_range: tuple[float, float] = (0.0, 1.0)  # of the training part, in the units the system is trained on
+    words: tuple[str, ...] = ()  # of the captions of the training part, where a system reads them
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -41,7 +43,9 @@ class Facts:
 class Clips:
     """B clips with what is known of them."""
 
-    inputs: Mapping[str, Tensor]  # modality -> (B, T, D) features; "frames" -> (B, T, 3, H, W) uint8 pictures, RGB
+    # modality -> (B, T, D) features; "frames" -> (B, T, 3, H, W) uint8 pictures, RGB; "tubes" -> (B, T, 4, 2) corners
+    # of the athlete's box, x and y in pixels of these, NaN where nobody is
+    inputs: Mapping[str, Tensor]
     video_ids: tuple[str, ...]
     target: Tensor  # (B,) NaN where the system must not know it
     difficulty: Tensor  # (B,) NaN where the sport has none
@@ -49,6 +53,7 @@ class Clips:
     sub_action: Tensor | None = None  # (B, T) number in Facts.sub_actions, or NO_LABEL
     judge_scores: Tensor | None = None  # (B, J) NaN where unknown
     transitions: Tensor | None = None  # (B, 2) on the 96 sampled frames, NaN where unknown or not to be known
+    caption: Tensor | None = None  # (B, L) START, numbers of words, END, then NO_LABEL, which is all where unknown
     # "athlete", "splash" -> (B, T, H, W) bool, on the frames shown; "athlete_known", "splash_known" -> (B,) bool
     masks: Mapping[str, Tensor] = field(default_factory=dict)
 

@@ -300,12 +300,29 @@ def overlay(
     out: Annotated[Path, typer.Argument(help="an .mp4 for one video, otherwise a folder")],
     video: Annotated[list[str], typer.Option(help="only this video; several times for several")] = [],
     height: Annotated[int, typer.Option(min=1, help="smaller pictures are enlarged to it")] = 540,
+    feedback: Annotated[
+        Path | None,
+        typer.Option(
+            help="folder of a run of pose_dct; give the feature stores that it read among STORES too. Arrows show where"
+            " the joints that matter most in each frame should move for a higher predicted score"
+        ),
+    ] = None,
 ) -> None:
     """Film what stores hold: boxes and keypoints drawn on the frames, or on black without them."""
     from aqa_pipeline.evaluation import store_films
 
-    for film in store_films.films(stores, out, videos=video, height=height):
+    advice = None if feedback is None else _weights_of_pose_dct(feedback)
+    for film in store_films.films(stores, out, videos=video, height=height, advice=advice):
         typer.echo(film)
+
+
+def _weights_of_pose_dct(run: Path) -> dict:
+    from aqa_pipeline.training import runs
+
+    settings, _ = runs.load_settings(run)
+    if settings.system != "pose_dct":
+        raise InputError(f"--feedback: {run} is a run of {settings.system}, expected one of pose_dct")
+    return runs.load_arrays(run)["model."]
 
 
 @app.command()

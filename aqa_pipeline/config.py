@@ -18,7 +18,7 @@ from aqa_pipeline.errors import InputError, nearest
 
 GIVEN = "given"  # in the place of a detector and an estimator: keypoints that a data set brings with it
 MASKS = ("masks", "splashes")  # of athletes and of splashes, by the words of `needs` and `media`
-RESERVED = ("frames", "masks", "truth")  # modalities that are no feature sets
+RESERVED = ("frames", "masks", "truth", "tubes")  # modalities that are no feature sets
 _OF_EVERY_PROTOCOL = ("n_folds", "seed", "validation")  # given by `folds`, by the run's seed and by `validation`
 _SCHEDULE = ("batch", "lr", "weight_decay", "bfloat16")  # of training.embedded.Schedule
 _OF_EVERY_FINE_TUNING = {"keypoint_set", "schedule", "seed", "start", "variation"}  # fields of the block, or fixed
@@ -147,7 +147,7 @@ class Clips(Strict):
 
 
 class Frames(Strict):
-    """The pictures that a network is trained on end to end; by default as in FineDiving and its successors."""
+    """The pictures that a system is trained on end to end; by default as in FineDiving and its successors."""
 
     n_frames: int = Field(96, ge=1, description="frames shown of each clip")
     sampling: Literal["linspace", "last", "first", "last_part"] = Field(
@@ -155,7 +155,9 @@ class Frames(Strict):
         description="linspace: evenly spaced over the clip; last (CoRe on MTL-AQA), first (on AQA-7); last_part: the "
         "last whole n_frames, counted from the first frame (C3D fragments)",
     )
-    every: int = Field(1, ge=1, description="of the clip's frames, one of so many, before any sampling")
+    stride: float = Field(
+        1.0, gt=0, description="frames from one shown to the next, where others than linspace are sampled"
+    )
     beyond: Literal["repeat", "black"] = Field("repeat", description="what is shown after the end of a shorter clip")
     shift: tuple[int, int] = Field(
         (0, 0), description="frames, drawn for training: of the last frame of linspace, else of all of them"
@@ -163,12 +165,15 @@ class Frames(Strict):
     resize: tuple[int, int] | None = Field((200, 112), description="width and height; null keeps the frames' own")
     swap_resize: bool = Field(True, description="whether both are swapped, as the released pipelines do")
     crop: int = Field(112, ge=1, description="side of the square: drawn for training, else in the middle")
+    centred: bool = Field(False, description="whether the square is in the middle in training too (MTL-AQA's authors)")
     flip: float = Field(0.5, ge=0, le=1, description="chance in training")
     interpolation: Literal["bilinear", "random"] = Field(
         "bilinear", description="random: one of four for each frame, in tests too (MUSDL on MTL-AQA)"
     )
     view: Literal["frame", "athlete"] = Field("frame", description="athlete: a square that follows the detector's box")
-    detector: str | None = Field(None, description="block of `detection` whose boxes are followed")
+    detector: str | None = Field(
+        None, description="block of `detection` whose boxes are followed, or are the tube of a system that needs one"
+    )
     masks: bool = Field(
         False, description="whether masks of athlete and splash, where known, are labels of the training part"
     )
@@ -366,16 +371,21 @@ class Config(Strict):
         fixed = plugins.constant("systems", system, "target")
         if fixed and "target" in variant.model_fields_set and variant.target != fixed:
             raise InputError(f"{where}.target: found '{variant.target}', expected '{fixed}', which {system} predicts")
-        block = variant.frames
+        block, needs = variant.frames, set(plugins.constant("systems", system, "needs") or ())
+        where = f"{where}.frames"
         if block is None:
+            if "pictures" in needs:
+                raise InputError(f"{where}: found none, which {system} needs")
+            if "draws" in needs and "features" not in needs:
+                raise InputError(f"{where}: found none, expected pictures: {system} reads no stored features")
             return
-        where, needs = f"{where}.frames", plugins.constant("systems", system, "needs") or ()
-        if "draws" not in needs:
+        if not needs & {"draws", "pictures"}:
             raise InputError(f"{where}: {system} is fitted on features, expected a system that is trained in steps")
         if isinstance(variant.features, str):
             raise InputError(f"{where}: beside features '{variant.features}' without a role, expected 'ROLE: SET'")
-        if (block.view == "athlete") != (block.detector is not None):
-            raise InputError(f"{where}.detector: found {block.detector}, expected one for the view 'athlete' alone")
+        if (block.view == "athlete" or "tubes" in needs) != (block.detector is not None):
+            reasons = "the view 'athlete' or a system with tubes alone"
+            raise InputError(f"{where}.detector: found {block.detector}, expected one for {reasons}")
         _expect_optional(block.detector, self.detection, f"{where}.detector")
         if block.resize and block.crop > min(block.resize):
             raise InputError(f"{where}.crop: found {block.crop}, expected {min(block.resize)} at most, as resize")

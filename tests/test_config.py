@@ -121,8 +121,9 @@ def test_a_row_reads_one_feature_set_or_several_by_role_and_pictures():
     assert shown.feature_sets == ["crop", "coordinates_17"]
     assert shown.roles == roles
     assert shown.frames.model_dump() == dict(
-        n_frames=96, sampling="linspace", every=1, beyond="repeat", shift=(0, 0), resize=(200, 112), swap_resize=True,
-        crop=112, flip=0.5, interpolation="bilinear", view="frame", detector=None, masks=False, memory_mb=2000,
+        n_frames=96, sampling="linspace", stride=1.0, beyond="repeat", shift=(0, 0), resize=(200, 112),
+        swap_resize=True, crop=112, centred=False, flip=0.5, interpolation="bilinear", view="frame", detector=None,
+        masks=False, memory_mb=2000,
     )  # fmt: skip
     one = check(changed(**row(features="crop"))).variant("tsa.mine")
     assert (one.feature_sets, one.roles, one.frames) == (["crop"], {}, None)
@@ -161,6 +162,13 @@ def test_masks_are_for_systems_that_learn_from_them():
     assert not check(changed(**row("fineparser", frames={}))).variant("fineparser.mine").frames.masks
 
 
+def test_tubes_are_boxes_of_a_detector_whatever_is_shown():
+    for system, view in (("tsa_net", {}), ("tsa_net", {"view": "athlete"}), ("tsa", {"view": "athlete"})):
+        shown = check(changed(**row(system, frames={**view, "detector": "embedded"}))).variant(f"{system}.mine")
+        assert shown.frames.detector == "embedded"
+    assert check(changed(**row("nl_net", frames={}))).variant("nl_net.mine").frames.detector is None
+
+
 def test_the_options_of_pictures_are_those_that_are_read():
     shown = check(changed(**row(frames={}))).variant("tsa.mine").frames.model_dump()
     assert set(shown) == {*pictures.OPTIONS, "memory_mb"}
@@ -179,6 +187,7 @@ def test_the_options_of_pictures_are_those_that_are_read():
         ({"features": {"truth": {"use": "precomputed"}}}, "features: found 'truth', expected an identifier other than"),
         (row(features="crop", frames={}), "tsa.mine.frames: beside features 'crop' without a role"),
         (row("feature_ridge", frames={}), "feature_ridge.mine.frames: feature_ridge is fitted on features"),
+        (row("conv_isa", features="crop"), "conv_isa.mine.frames: found none, which conv_isa needs"),
         (
             row("core", features="crop", exemplars={"choose": "same_difficulty"}),
             "core.mine.ranges_of: found 'same_type', expected 'same_difficulty' as exemplars.choose",
@@ -200,6 +209,12 @@ def test_the_options_of_pictures_are_those_that_are_read():
         (row("hp_mcore", features={"skeleton": "crop"}, splash_loss=1), "splash_loss: found 1 without masks"),
         (row(frames={"view": "athlete"}), "tsa.mine.frames.detector: found None, expected one for the view 'athlete'"),
         (row(frames={"detector": "embedded"}), "tsa.mine.frames.detector: found embedded, expected one for the view"),
+        (row("tsa_net", frames={}), "tsa_net.mine.frames.detector: found None, expected one for the view 'athlete' or"),
+        (
+            row("tsa_net", features="crop"),
+            "tsa_net.mine.frames: found none, expected pictures: tsa_net reads no stored",
+        ),
+        (row("nl_net"), "nl_net.mine.frames: found none, expected pictures"),
         (
             row(frames={"view": "athlete", "detector": "embeded"}),
             "tsa.mine.frames.detector: unknown 'embeded', did you mean 'embedded'",

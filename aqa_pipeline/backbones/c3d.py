@@ -16,6 +16,7 @@ w = W / 32; C channels, at width 1 512 of `s1m` and 256 of `ucf_small`; F featur
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -87,9 +88,7 @@ class C3D(nn.Module):
         self.pools = nn.ModuleList([nn.MaxPool3d((1, 2, 2)), *between, _last_pool(about)])
         self.features = scaled(about.features) if fc6 else 0
         if fc6:
-            with torch.device("meta"):
-                places = self.pools[-1](torch.empty(1, 1, 2, side // 16, side // 16)).numel()
-            self.fc6 = nn.Linear(self.dim * places, self.features)
+            self.fc6 = nn.Linear(self.dim * math.prod(self.map_size(CLIP, side, side)), self.features)
 
     def forward(self, clips: Tensor) -> Tensor:
         """Clips (N, 3, T, H, W) to the maps after the last pooling (N, C, t, h, w)."""

@@ -81,8 +81,9 @@ class I3D(nn.Module):
             mixed = Mixed(dim, *(tuple(map(scaled, of)) for of in branches), unit)
             self.add_module(f"mixed_{name}", mixed)
             dim = mixed.dim
-        self._stages = [name for name, _ in self.named_children()]
-        self.channels = {name: stage.dim for name, stage in self.named_children() if not isinstance(stage, Pool)}
+        self.channels, channels = {}, 3  # of what each stage answers, in their order
+        for name, stage in self.named_children():
+            self.channels[name] = channels = getattr(stage, "dim", channels)
         self.dim, self.classes = dim, classes
         if classes:
             self.add_module(HEAD, nn.ModuleDict({"conv3d": nn.Conv3d(dim, classes, 1)}))
@@ -90,17 +91,35 @@ class I3D(nn.Module):
     def pyramid(self, clips: Tensor, names: Collection[str]) -> dict[str, Tensor]:
         """What the stages of these names answer (N, C, t, h, w) to clips (N, 3, T, H, W); names as in `channels`."""
         found, x = {}, clips
-        for name in self._stages:
+        for name in self.channels:
             x = self.get_submodule(name)(x)
             if name in names:
                 found[name] = x
         assert found.keys() == set(names), (names, list(self.channels))
         return found
 
+    def between(self, maps: Tensor, *, after: str | None = None, until: str | None = None) -> Tensor:
+        """Maps (N, C, t, h, w) through the stages after one, up to and with another; by default first and last.
+
+        What goes in before the first stage are clips (N, 3, T, H, W); names as in `channels`.
+        """
+        names = list(self.channels)
+        start = 0 if after is None else names.index(after) + 1
+        stop = len(names) if until is None else names.index(until) + 1
+        for name in names[start:stop]:
+            maps = self.get_submodule(name)(maps)
+        return maps
+
+    def admit_negative(self, *, after: str) -> None:
+        """Let maps that somebody puts in after a stage be negative: what follows then pools with zeros around them."""
+        names = list(self.channels)
+        following = self.get_submodule(names[names.index(after) + 1])
+        if isinstance(following, Mixed):
+            following.branch_3[0] = Pool((3, 3, 3), (1, 1, 1))
+
     def forward(self, clips: Tensor) -> tuple[Tensor, Tensor]:
         """Clips (N, 3, T, H, W) to features (N, C), which are means over the whole map, and maps (N, C, t, h, w)."""
-        last = self._stages[-1]
-        maps = self.pyramid(clips, (last,))[last]
+        maps = self.between(clips)
         return maps.mean(dim=(2, 3, 4)), maps
 
     def classify(self, features: Tensor) -> Tensor:
@@ -135,8 +154,8 @@ class Pool(nn.Module):
 
     def __init__(self, size: tuple[int, int, int], stride: tuple[int, int, int]) -> None:
         super().__init__()
-        # All of it behind: the sizes here leave 1 or 0 of padding, of which the smaller half goes before.
-        self.pad = [part for k, s in zip(size[::-1], stride[::-1], strict=True) for part in (0, k - s)]
+        total = [k - s for k, s in zip(size[::-1], stride[::-1], strict=True)]
+        self.pad = [part for both in total for part in (both // 2, both - both // 2)]  # the smaller half before
         self.pool = nn.MaxPool3d(size, stride, ceil_mode=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -157,7 +176,8 @@ class Mixed(nn.Module):
         self.branch_0 = unit(inputs, *first, 1)
         self.branch_1 = nn.Sequential(unit(inputs, second[0], 1), unit(*second, 3))
         self.branch_2 = nn.Sequential(unit(inputs, third[0], 1), unit(*third, 3))
-        # What comes here is never negative, so that it does not matter that torch pads with minus infinity.
+        # What comes here is never negative, so that it does not matter that torch pads with minus infinity, which is
+        # faster; see `admit_negative`.
         self.branch_3 = nn.Sequential(nn.MaxPool3d(3, 1, 1), unit(inputs, *fourth, 1))
         self.dim = first[-1] + second[-1] + third[-1] + fourth[-1]
 

@@ -37,6 +37,7 @@ MORE_COLUMNS = {
     "broadcast": "the untrimmed video that the clip was cut from",
     "identity": "a name that the same clip bears in every data set which holds it, as `mtl_aqa/03/021`",
     "masks": "a folder of pictures of the athlete's mask, named like the frames",
+    "caption": "the words that a commentator says of it, with blanks between them",
     "splash": "a pickle with the splash's mask in every frame, or None (`training.pictures.SplashFiles`)",
     "keypoint_set": "what the keypoints of a keypoint file are",
 }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _TEXT = (
     *("video_id", "path", "action_type", "group", "part", "event", "subject", "broadcast", "identity"),
-    *("masks", "splash"),
+    *("masks", "splash", "caption"),
 )
 _NUMBERS = ("fps", "difficulty", "score")
 _COUNTS = ("first_frame", "last_frame", "fold")

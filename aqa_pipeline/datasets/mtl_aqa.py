@@ -7,7 +7,7 @@ As released, under `root` (annotations in the root itself, in `Ready_2_Use/MTL-A
     augmented_final_annotations_dict.pkl          MUSDL's copy: with judges
     final_annotations_dict.pkl                    the authors' own
     {train,test}_split_0.pkl                      1059 and 353 dives
-    final_captions_dict.pkl                       words of the commentary; only `label_errors` looks at it
+    final_captions_dict.pkl                       words of the commentary, for those systems that learn to say them
     [Raw_Annotations/]<video>.xlsx                the sheets that all was made from, in any of the folders above them
 
 The first of the three dictionaries that is there is read. The sheets give the judges where it lacks them, and
@@ -74,6 +74,7 @@ _DICTIONARIES = (
 _WITHOUT_JUDGES = _DICTIONARIES[2]
 _SPLITS = {"train": "train_split_0.pkl", "test": "test_split_0.pkl"}
 _CAPTIONS = "final_captions_dict.pkl"
+_MARKS = ("<sos>", "<eos>")  # of beginning and end, around every caption
 _FRAMES = ("new/new_total_frames_256s", "new_total_frames_256s", "frames")
 _VIDEOS = "whole_videos"
 _SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov")
@@ -100,12 +101,14 @@ Key = tuple[int, int]  # video and dive
 
 
 def annotation_files(*, root: Path | str, clip: str = "last_103", frames: str = "whole_videos_frames") -> list[Path]:
-    """The dictionary, the splits, and the sheets where they are needed; what is expected where nothing is there."""
+    """The dictionary, splits, captions, and sheets where they are needed; what is expected where nothing is there."""
     root = Path(root)
-    dictionary, sheets = _dictionary(root), _sheets(root)
+    dictionary, sheets, captions = _dictionary(root), _sheets(root), _find(root, _CAPTIONS)
+    said = [captions] if captions else []
     if dictionary is None:
-        return list(sheets.values()) or [root / _RELEASE / _READY / _WITHOUT_JUDGES]
-    return [dictionary, *_splits(root).values(), *(sheets.values() if dictionary.name == _WITHOUT_JUDGES else ())]
+        return [*sheets.values(), *said] if sheets else [root / _RELEASE / _READY / _WITHOUT_JUDGES]
+    judged = sheets.values() if dictionary.name == _WITHOUT_JUDGES else ()
+    return [dictionary, *_splits(root).values(), *said, *judged]
 
 
 def media(*, root: Path | str, clip: str = "last_103", frames: str = "whole_videos_frames") -> dict[str, list[Path]]:
@@ -136,6 +139,9 @@ def samples(*, root: Path | str, clip: str = "last_103", frames: str = "whole_vi
         if unknown:
             log.warning("%s: the splits name %d dives without annotation, first %s", root, len(unknown), unknown[0])
         table["part"] = [parts.get(key) for key in sorted(dives)]
+    captions = _captions(root)
+    if captions:
+        table["caption"] = [captions.get(key) for key in sorted(dives)]
     return finished(table, root)
 
 
@@ -169,9 +175,7 @@ def label_errors(
 def _missing(root: Path, dictionary: dict[Key, dict], rows: dict[Key, dict]) -> Iterator[tuple[str, str, str]]:
     for key in sorted(rows.keys() - dictionary.keys() - _LEFT_OUT):
         yield _video_id(key), "row_without_annotation", "stands in the sheet, not in the dictionary"
-    captions = _find(root, _CAPTIONS)
-    known = {_expect_key(captions, key) for key in _diving.read_dict(captions)} if captions else set()
-    for key in sorted(known - dictionary.keys()):
+    for key in sorted(_captions(root).keys() - dictionary.keys()):
         yield _video_id(key), "caption_without_annotation", "has a caption, does not stand in the dictionary"
 
 
@@ -246,6 +250,19 @@ def _expect_key(path: Path, key: Any) -> Key:
         if video is not None and dive is not None:
             return video, dive
     raise InputError(f"{path}: dive {shown(key)}, expected a pair of video and dive number")
+
+
+def _captions(root: Path) -> dict[Key, str]:
+    """What is said of each dive, its words with blanks between them; nothing where there is no such file."""
+    path = _find(root, _CAPTIONS)
+    found = _diving.read_dict(path) if path else {}
+    return {(known := _expect_key(path, key)): _sentence(path, known, words) for key, words in found.items()}
+
+
+def _sentence(path: Path, key: Key, words: Any) -> str:
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise InputError(f"{path}: caption of dive {key} is {shown(words)}, expected a list of words")
+    return " ".join(word for word in words if word not in _MARKS)
 
 
 def _digit(value: Any) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 # RGB, of Okabe and Ito: left and right stay apart for colour-blind eyes
 LEFT, RIGHT, MIDDLE, BOX = (86, 180, 233), (230, 159, 0), (240, 240, 240), (0, 158, 115)
 PHASES = [(0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (240, 228, 66), (86, 180, 233), (230, 159, 0)]
-INK, PAPER = (20, 20, 20), (245, 245, 245)
+INK, PAPER, ARROW = (20, 20, 20), (245, 245, 245), (240, 228, 66)
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Story:
     steps: Sequence[dict[str, Any]] = field(default_factory=tuple)  # sub_action and first_frame
     score_text: str = ""
     running: np.ndarray | None = None  # (T,) the score predicted from the frames so far
+    arrows: np.ndarray | None = None  # (T, K, 2) pixels, from each keypoint; NaN for none
+    notes: Sequence[str] = ()  # lines below the title
 
 
 def film(frames: Sequence[np.ndarray], story: Story, path: Path, *, fps: float, height: int = 540) -> None:
@@ -52,6 +55,8 @@ def pages(frames: Sequence[np.ndarray], story: Story, *, height: int = 540) -> I
         page = cv2.resize(np.ascontiguousarray(frame), size, interpolation=cv2.INTER_LINEAR)
         _draw_athletes(page, story, number, scale)
         _write(page, story.title, (10, 24), 0.6)
+        for line, note in enumerate(story.notes, 1):
+            _write(page, note, (10, 24 + 20 * line), 0.5)
         yield np.vstack([page, _strip(story, number, len(frames), page.shape[1])])
 
 
@@ -62,6 +67,8 @@ def _draw_athletes(page: np.ndarray, story: Story, number: int, scale: float) ->
     for keypoints in (story.keypoints, story.partner_keypoints):
         if keypoints is not None and story.keypoint_set is not None:
             draw_skeleton(page, keypoints[number], story.keypoint_set, scale)
+    if story.arrows is not None and story.keypoints is not None:
+        draw_arrows(page, story.keypoints[number], story.arrows[number], scale)
 
 
 def draw_box(page: np.ndarray, box: np.ndarray, scale: float) -> None:
@@ -90,6 +97,23 @@ def draw_skeleton(
     for k, place in places.items():
         cv2.circle(page, place, thick, INK, -1, cv2.LINE_AA)
         cv2.circle(page, place, max(1, thick - 1), colours[k], -1, cv2.LINE_AA)
+
+
+def draw_arrows(
+    page: np.ndarray, keypoints: np.ndarray, arrows: np.ndarray, scale: float, *, least: float = 0.1
+) -> None:
+    """Arrows (K, 2) from points (K, 3) whose confidence is at least `least`, in pixels of the unscaled frame."""
+    import cv2
+
+    seen = np.isfinite(keypoints).all(axis=1) & np.isfinite(arrows).all(axis=1)
+    for k in np.flatnonzero(seen & (np.nan_to_num(keypoints[:, 2]) >= least)):
+        length = scale * np.linalg.norm(arrows[k])
+        if length < 4:  # too short for a head
+            continue
+        start = keypoints[k, :2]
+        ends = np.rint(scale * np.stack([start, start + arrows[k]])).astype(int).tolist()
+        for colour, thick in ((INK, 5), (ARROW, 2)):
+            cv2.arrowedLine(page, *ends, colour, thick, cv2.LINE_AA, tipLength=min(0.5, 8 / length))
 
 
 def spread(scores: pd.Series, n_videos: int) -> list[str]:
@@ -160,9 +184,9 @@ def _strip(story: Story, number: int, n_frames: int, width: int) -> np.ndarray:
 def _write(page: np.ndarray, text: str, at: tuple[int, int], size: float, *, plain: bool = False) -> None:
     import cv2
 
-    if not plain:
-        shadow = (at[0] + 1, at[1] + 1)
-        cv2.putText(page, text, shadow, cv2.FONT_HERSHEY_SIMPLEX, size, INK, 1, cv2.LINE_AA)
+    if not plain:  # an outline, as behind the letters may be anything; thicker letters would be wider too
+        for x, y in product((-1, 1), repeat=2):
+            cv2.putText(page, text, (at[0] + x, at[1] + y), cv2.FONT_HERSHEY_SIMPLEX, size, INK, 1, cv2.LINE_AA)
     cv2.putText(page, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, INK if plain else PAPER, 1, cv2.LINE_AA)
 
 

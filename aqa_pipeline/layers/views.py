@@ -50,24 +50,29 @@ class View:
         "linspace": truncated positions over the whole clip (FineDiving), "last": the clip's last frames (CoRe on
         MTL-AQA), "first": its first (CoRe on AQA-7, MUSDL), "last_part": the last of the whole parts of this length
         that it has, counted from the first frame (the last fragment of Li et al., PCM 2018).
-    every : of the clip's frames, one of so many is looked at; all else counts these alone
+    stride
+        Frames from one that is shown to the next, truncated, where other than "linspace" is sampled: of MTL-AQA's 103
+        frames MSCADC is shown every 6.5th.
     beyond : positions beyond the clip repeat its first or last frame, or, after its end, are "black"
     shift
         Frames, drawn for training between both, inclusive: of the last frame of "linspace", else of all of them.
     resize, swap_resize : width and height, None for none; and whether they are swapped, see above
-    crop : side of the square that is cut out: anywhere in training, in the middle otherwise
+    crop, centred
+        Side of the square that is cut out: anywhere in training unless it is `centred` (MTL-AQA's authors), in the
+        middle otherwise.
     flip : chance in training
     interpolation : "bilinear", or "random": one of Pillow's four, drawn for each frame, also in tests (MUSDL)
     """
 
     n_frames: int = 96
     sampling: str = "linspace"
-    every: int = 1
+    stride: float = 1.0
     beyond: str = "repeat"
     shift: Sequence[int] = (0, 0)
     resize: Sequence[int] | None = (200, 112)
     swap_resize: bool = True
     crop: int = 112
+    centred: bool = False
     flip: float = 0.5
     interpolation: str = "bilinear"
 
@@ -84,6 +89,13 @@ class View:
         """T, H and W of what is shown."""
         return self.n_frames, self.crop, self.crop
 
+    @property
+    def _resized_size(self) -> tuple[int, int] | None:
+        """Width and height that pictures are brought to; None: they keep theirs."""
+        if self.resize is None:
+            return None
+        return tuple(reversed(self.resize)) if self.swap_resize else tuple(self.resize)
+
     def placed(self, video_id: str, draw: Sequence[int] | None = None) -> Placement:
         """What is drawn for a clip: by its name and the key `draw` alone; without a key, the view of a test."""
         rng = np.random.default_rng([*(draw or ()), zlib.crc32(video_id.encode())])
@@ -92,24 +104,24 @@ class View:
             return Placement(filters=filters)
         shift = int(rng.integers(*self.shift, endpoint=True))
         flipped, corner = bool(rng.random() < self.flip), (float(rng.random()), float(rng.random()))
-        return Placement(shift, flipped, corner, filters)
+        return Placement(shift, flipped, None if self.centred else corner, filters)
 
     def positions(self, n: int, placement: Placement = Placement()) -> np.ndarray:
         """The frames shown (T,), of a clip of `n`."""
-        kept = -(-n // self.every)
-        return np.clip(self._sampled(kept, placement), 0, kept - 1) * self.every
+        return np.clip(self._sampled(n, placement), 0, n - 1)
 
     def blacked(self, n: int, placement: Placement = Placement()) -> np.ndarray:
         """Which of the frames shown (T,) are black, since a clip of `n` has none there."""
-        kept = -(-n // self.every)
-        return (self._sampled(kept, placement) >= kept) & (self.beyond == "black")
+        return (self._sampled(n, placement) >= n) & (self.beyond == "black")
 
     def _sampled(self, n: int, placement: Placement) -> np.ndarray:
         """Positions (T,) in a clip of `n`, or beyond it."""
         if self.sampling == "linspace":
             return np.linspace(0, max(0, n - 1 + placement.shift), self.n_frames).astype(int)
-        start = {"first": 0, "last": n - self.n_frames, "last_part": max(0, n // self.n_frames - 1) * self.n_frames}
-        return start[self.sampling] + placement.shift + np.arange(self.n_frames)
+        steps = (self.stride * np.arange(self.n_frames)).astype(int)
+        part = int(self.stride * self.n_frames)
+        start = {"first": 0, "last": n - 1 - steps[-1], "last_part": max(0, n // part - 1) * part}
+        return start[self.sampling] + placement.shift + steps
 
     def resized(
         self, pictures: Sequence[np.ndarray], *, filters: Sequence[int] = (), regions: np.ndarray | None = None
@@ -127,9 +139,9 @@ class View:
                 np.asarray(Image.fromarray(picture).crop(place))
                 for picture, place in zip(pictures, places, strict=True)
             ]
-        if self.resize is None:
+        if self._resized_size is None:
             return np.stack(pictures)
-        width, height = reversed(self.resize) if self.swap_resize else self.resize
+        width, height = self._resized_size
         if not filters:
             return bilinear(np.stack(pictures), height, width)
         images = zip(map(Image.fromarray, pictures), filters, strict=True)
@@ -138,13 +150,39 @@ class View:
     def cut(self, pictures: np.ndarray, placement: Placement = Placement()) -> np.ndarray:
         """The crop of resized pictures `(T, h, w, ...)`, as a view of them."""
         height, width = pictures.shape[1:3]
-        if min(height, width) < self.crop:
-            raise InputError(f"frames.crop: found {self.crop}, expected {min(height, width)} at most, as the pictures")
+        left, top = self._corner(width, height, placement)
         if placement.flipped:
             pictures = pictures[:, :, ::-1]
+        return pictures[:, top : top + self.crop, left : left + self.crop]
+
+    def moved(
+        self,
+        points: np.ndarray,
+        size: tuple[int, int],
+        placement: Placement = Placement(),
+        *,
+        regions: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Where `resized` and `cut` bring points `(T, K, 2)`, x and y in frames of `size` (width, height).
+
+        The left upper corner of a pixel has whole numbers. `regions` as in `resized`.
+        """
+        if regions is not None:
+            points = points - regions[:, None, :2]
+            size = tuple(int(side) for side in regions[0, 2:] - regions[0, :2])
+        width, height = self._resized_size or size
+        points = points * (np.array([width, height]) / size)
+        if placement.flipped:
+            points = points * [-1, 1] + [width, 0]
+        return points - self._corner(width, height, placement)
+
+    def _corner(self, width: int, height: int, placement: Placement) -> tuple[int, int]:
+        """Left and top of the crop in resized pictures; InputError where they are smaller."""
+        if min(height, width) < self.crop:
+            raise InputError(f"frames.crop: found {self.crop}, expected {min(height, width)} at most, as the pictures")
         shares = placement.corner or (None, None)
         left, top = (_offset(side - self.crop, share) for side, share in zip((width, height), shares, strict=True))
-        return pictures[:, top : top + self.crop, left : left + self.crop]
+        return left, top
 
 
 def bilinear(pictures: np.ndarray, height: int, width: int) -> np.ndarray:

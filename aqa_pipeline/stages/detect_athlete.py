@@ -28,7 +28,8 @@ def detect_athlete(
     """Detect people in the frames of FRAME_STORE, choose the athlete, and write one box a frame to OUT.
 
     Of a synchronised pair, where the rule looks for two, the other's boxes stand beside them as `partner_boxes`; `cuts`
-    are the frames that begin a new shot. Of more than two threads one reads frames while the others detect.
+    are the frames that begin a new shot; `corners` stand there too, of a detector whose boxes turn. Of more than two
+    threads one reads frames while the others detect.
     """
     reads_ahead = threads > 2
     use_threads(threads - reads_ahead)
@@ -47,7 +48,10 @@ def detect_athlete(
 
         def make(video_id: str) -> tuple[dict, dict]:
             candidates, cuts = watched(video_id)
-            return _arrays(select(candidates, cuts, **athlete_options), cuts), clips.facts(video_id)
+            about = clips.facts(video_id)
+            turned = hasattr(detect, "corners")
+            corners = {"corners": detect.corners(video_id, (about["width"], about["height"]))} if turned else {}
+            return {**_arrays(select(candidates, cuts, **athlete_options), cuts), **corners}, about
 
         each_video(clips, store, "detect_athlete", make)
 

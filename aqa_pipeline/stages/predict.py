@@ -35,12 +35,14 @@ def predict(
     """
     import pandas as pd
 
+    from aqa_pipeline import plugins
     from aqa_pipeline.training import runs
 
     known, parts = pd.read_parquet(samples), pd.read_parquet(folds)
     files = runs.Files(features=features or [], truth=truth, frames=frames, boxes=boxes)
     settings, _ = runs.load_settings(run[0])
-    read = dict(roles=settings.roles, frames=settings.frames, memory_mb=memory_mb)
+    needs = plugins.constant("systems", settings.system, "needs") or ()
+    read = dict(roles=settings.roles, frames=settings.frames, needs=needs, memory_mb=memory_mb)
     with runs.open_inputs(files, threads=threads, **read) as inputs:
         for folder in run:
             trained = runs.load(folder, known, inputs)

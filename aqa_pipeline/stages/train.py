@@ -48,10 +48,10 @@ def train(
     """Train on the training part of each FOLD; weights, configuration and history go to OUT/fold{fold}.seed{seed}.
 
     A system that is trained in steps reads its DRAWS; TRUTH stores are for the ceiling alone. ROLES says which feature
-    set fills which role. FRAMES, with the BOXES of the athlete where FRAMES_OPTIONS say that the view follows him, are
-    for systems trained end to end; MASKS, truth stores, or the masks that the samples name, are labels of the training
-    part. Resized frames stay in memory up to MEMORY_MB. OFFICIAL is a checkpoint of the system's released code that
-    training begins with.
+    set fills which role. FRAMES are for systems trained end to end, with the BOXES of the athlete where FRAMES_OPTIONS
+    say that the view follows him or the system needs tubes; MASKS, truth stores, or the masks that the samples name,
+    are labels of the training part. Resized frames stay in memory up to MEMORY_MB. OFFICIAL is a checkpoint of the
+    system's released code that training begins with.
 
     One thread makes a run the same bit by bit. WORKERS are processes that read batches ahead. A run that was killed
     goes on from the state that it left in its folder.

@@ -18,9 +18,14 @@ A classic offers `fit(train, facts, *, ...) -> {name: array}` on one batch with 
 `predict(weights, test) -> (N,)`. Weights are arrays, so that nothing is ever unpickled. One that finds the transitions
 between the steps also offers `segment(weights, test) -> (N, 2)`, positions on the 96 frames of `transitions`.
 
+A classic with `one_by_one = True` is handed an iterable of batches of one clip in the place of either batch: every
+sequence as long as it is, pictures only while they are looked at. It may be gone through as often as is needed.
+
 `needs` says what a system reads besides the samples: "features", "draws" (it is trained by the loop, step by step),
-"exemplars", "sub_actions", "transitions", "masks" (of athletes), "splashes" (masks too), "truth". `raw_target = True`
-leaves the target in its own units, for systems with bins or leaves. A system that makes sense for one target alone
-names it as `target`. One with an option that must say the same as `exemplars.choose` names it as `exemplar_choice`, one
-that learns from masks where an option is not 0 names that as `mask_option`.
+"exemplars", "sub_actions", "transitions", "captions" (where there are any), "masks" (of athletes), "splashes" (masks
+too), "tubes" (the athlete's boxes on the pictures, also at test), "truth", "pictures" (a classic that is fitted on the
+modality "frames"). A network without "features" reads pictures alone. `raw_target = True` leaves the target in its own
+units, for systems with bins or leaves. A system that makes sense for one target alone names it as `target`. One with an
+option that must say the same as `exemplars.choose` names it as `exemplar_choice`, one that learns from masks where an
+option is not 0 names that as `mask_option`.
 """

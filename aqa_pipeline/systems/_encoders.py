@@ -9,12 +9,13 @@ Shapes: B clips, T frames, S snippets, D channels, h w positions of a feature ma
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from aqa_pipeline.backbones import i3d
+from aqa_pipeline.backbones import c3d, i3d
 from aqa_pipeline.backbones.i3d import SNIPPET
 from aqa_pipeline.batches import Clips, Facts
 from aqa_pipeline.errors import InputError, expect_one_of
@@ -91,8 +92,23 @@ class Snippets(nn.Module):
         return features.unflatten(0, shape), maps.mean(dim=2).unflatten(0, shape)
 
 
+class C3DSnippets(nn.Module):
+    """Pictures by C3D, snippet by snippet: features (B, S, D), its maps in a row, and these (B, S, C, t, h, w)."""
+
+    def __init__(self, backbone: c3d.C3D, starts: Sequence[int], *, side: int, pixels: str) -> None:
+        super().__init__()
+        expect_one_of("pixels", pixels, pictures.PIXELS)
+        self.backbone, self.starts, self.pixels = backbone, tuple(starts), pixels
+        self.dim = backbone.dim * math.prod(backbone.map_size(SNIPPET, side, side))
+
+    def forward(self, clips: Clips) -> tuple[Tensor, Tensor]:
+        maps = self.backbone(pieces(clips, self.starts, pixels=self.pixels))
+        maps = maps.unflatten(0, (len(clips), len(self.starts)))
+        return maps.flatten(2), maps
+
+
 class StoredSnippets(nn.Module):
-    """Stored features in the place of I3D's; their maps have one position.
+    """Stored features in the place of a backbone's; their maps have one position.
 
     As many as there are snippets: they are taken as they are. Longer sequences: the mean, smallest and largest value of
     each feature in each snippet's share of the sequence, brought to D channels by one linear map.
@@ -177,6 +193,26 @@ def snippets(
         i3d.load_kinetics(backbone, weights)
     backbone = frozen_batch_norm(backbone) if freeze_batch_norm else backbone
     return Snippets(backbone, starts, pixels=pixels, apart=apart)
+
+
+def c3d_snippets(
+    facts: Facts,
+    *,
+    role: str = "dynamic",
+    starts: Sequence[int],
+    dim: int,
+    width: float,
+    weights: str,
+    pixels: str,
+    dropout: float,
+) -> C3DSnippets | StoredSnippets:
+    """The encoder of snippets by C3D, layout s1m, of `width` with pre-trained `weights`, or stored features."""
+    name = modality(facts, role)
+    if name != "frames":
+        return StoredSnippets(name, facts.lengths[name], facts.dims[name], dim, starts, dropout)
+    check_length(facts, starts)
+    backbone = c3d.build(width=width, weights=weights or None)
+    return C3DSnippets(backbone, starts, side=facts.pictures[1], pixels=pixels)
 
 
 def frames(

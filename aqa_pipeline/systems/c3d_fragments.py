@@ -84,7 +84,7 @@ class C3DFragments(nn.Module):
         return self.regressor(torch.cat(maps, dim=2 if self.join == "time" else 1))
 
     def loss(self, batch: Clips) -> dict[str, Tensor]:
-        """The squared error, the ranking loss, or both; of the whole batch, whose pairs the latter is about."""
+        """The squared error, the ranking loss, or both; pairs are those of the batch, or of each of a step's pieces."""
         predicted, terms = self(batch), {}
         if self.kind != "ranking":
             terms["squared"] = ranking.squared(predicted, batch.target)
@@ -94,7 +94,7 @@ class C3DFragments(nn.Module):
         return terms
 
     def predict(self, batch: Clips) -> Tensor:
-        """Predicted target (B,); of the ranking loss alone on a scale of its own."""
+        """Predicted target (B,); of the ranking loss alone on a scale of its own, which no difficulty may multiply."""
         return self(batch)
 
     def _alpha(self, predicted: Tensor, true: Tensor) -> Tensor | float:

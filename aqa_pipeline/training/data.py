@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aqa_pipeline import stores, transitions
-from aqa_pipeline.batches import NO_LABEL, Clips, Facts, Pairs
+from aqa_pipeline.batches import END, FIRST_WORD, NO_LABEL, START, Clips, Facts, Pairs
 from aqa_pipeline.errors import InputError, expect_one_of, nearest
-from aqa_pipeline.training.pictures import FRAMES, Pictures, Seen
+from aqa_pipeline.training.pictures import FRAMES, TUBES, Pictures, Seen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,6 +123,8 @@ class Data:
         Prepared sequences kept in memory; those beyond are read again each time.
     show_transitions
         Whether batches for training hold the true transitions, for systems that predict them.
+    show_captions
+        Whether they hold the captions, for systems that learn to say them, where the samples have any.
 
     Where there are pictures, `sub_action` belongs to the frames that are shown, else to the rows of the first features.
     """
@@ -139,6 +141,7 @@ class Data:
         scale_target: bool = True,
         memory_mb: int = 1000,
         show_transitions: bool = False,
+        show_captions: bool = False,
     ) -> None:
         expect_one_of("sampling", sampling, SAMPLING)
         self.samples = samples.set_index("video_id", drop=False)
@@ -146,6 +149,7 @@ class Data:
         self._difficulty = self.samples["difficulty"].to_numpy(dtype=np.float32)
         self._judge_scores = _judge_scores(self.samples["judge_scores"])
         self._transitions = _transitions(self.samples) if show_transitions else None
+        self._said = _said(self.samples) if show_captions else {}
         self.inputs = {modality: features for modality, features in inputs.items() if modality != FRAMES}
         self.pictures: Pictures | None = inputs.get(FRAMES)
         self.targets = targets
@@ -180,6 +184,7 @@ class Data:
             sub_actions=tuple(sorted({step["sub_action"] for steps in rows["steps"] for step in _steps(steps)})),
             action_types=tuple(sorted(rows["action_type"].dropna().unique())),
             target_range=(float(scaled.min()), float(scaled.max())),
+            words=tuple(sorted({word for video_id in training for word in self._said.get(video_id, ())})),
         )
         self.restore(facts, self.scales)
         return facts
@@ -189,6 +194,7 @@ class Data:
         self.facts, self.scales = facts, dict(scales)
         number = {name: i for i, name in enumerate(facts.action_types)}
         self._action_type = np.array([number.get(name, -1) for name in self.samples["action_type"]], dtype=np.int64)
+        self._captions = _captions([self._said.get(video_id) for video_id in self.samples.index], facts.words)
 
     def transitions(self, video_ids: Sequence[str]) -> np.ndarray:
         """True transitions (N, 2) of videos on the 96 sampled frames, NaN where unknown."""
@@ -228,11 +234,17 @@ class Data:
         inputs = {modality: torch.stack([clip[modality] for clip in prepared]) for modality in self.inputs}
         if seen:
             inputs[FRAMES] = torch.stack([clip.pictures for clip in seen])
+        if self.pictures and self.pictures.shows_tubes:
+            inputs[TUBES] = torch.stack([self.pictures.tube(source, draw) for source in sources])
         known = self._known(video_ids, show_target=show_target)
         if known.transitions is not None and show_target and draw is not None and seen:
             known = replace(known, transitions=self._shifted(known.transitions, sources, seen))
         sub_action = self._sub_actions(prepared, sources, seen)
         return replace(known, inputs=inputs, sub_action=sub_action, masks=self._masks(sources, draw))
+
+    def one_by_one(self, video_ids: Sequence[str], *, show_target: bool = True) -> OneByOne:
+        """The clips one after the other, each read again whenever they are gone through."""
+        return OneByOne(self, video_ids, show_target)
 
     def labels(self, video_ids: Sequence[str]) -> Clips:
         """What is known of videos, without their inputs: target, difficulty, action type, judges' scores."""
@@ -267,6 +279,9 @@ class Data:
         judges, switches = self._judge_scores, self._transitions
         if switches is not None:
             switches = switches[rows] if show_target else np.full((len(rows), 2), np.nan, np.float32)
+        captions = self._captions
+        if captions is not None:
+            captions = captions[rows] if show_target else np.full((len(rows), captions.shape[1]), NO_LABEL)
         return Clips(
             inputs={},
             video_ids=tuple(video_ids),
@@ -275,6 +290,7 @@ class Data:
             action_type=torch.from_numpy(self._action_type[rows]),
             judge_scores=None if judges is None else torch.from_numpy(judges[rows]),
             transitions=None if switches is None else torch.from_numpy(switches),
+            caption=None if captions is None else torch.from_numpy(captions),
         )
 
     def _sub_actions(
@@ -352,6 +368,21 @@ class Data:
         return labels
 
 
+@dataclass(frozen=True)
+class OneByOne:
+    """Single clips of a data set, for classics that are handed nothing larger."""
+
+    data: Data
+    video_ids: Sequence[str]
+    show_target: bool
+
+    def __len__(self) -> int:
+        return len(self.video_ids)
+
+    def __iter__(self) -> Iterator[Clips]:
+        return (self.data.clips([video_id], show_target=self.show_target) for video_id in self.video_ids)
+
+
 def _lengths(n_frames: int | Mapping[str, int], modalities: Iterable[str]) -> dict[str, int]:
     """Length by modality; InputError where some are given and others are not."""
     if not isinstance(n_frames, Mapping):
@@ -394,6 +425,25 @@ def _transitions(samples: pd.DataFrame) -> np.ndarray:
             known = transitions.of_steps(steps, int(length))
             found[row] = (np.nan, np.nan) if known is None else known
     return found
+
+
+def _said(samples: pd.DataFrame) -> dict[str, list[str]]:
+    """The words of the captions by video, of those that have one."""
+    if "caption" not in samples:
+        return {}
+    return {video_id: text.split() for video_id, text in samples["caption"].dropna().items()}
+
+
+def _captions(said: Sequence[Sequence[str] | None], words: Sequence[str]) -> np.ndarray | None:
+    """(N, L) int64, see `Clips.caption`; None where no words are known. Words that are not known are left out."""
+    if not words:
+        return None
+    number = {word: i for i, word in enumerate(words, start=FIRST_WORD)}
+    numbered = [[] if of is None else [START, *(number[word] for word in of if word in number), END] for of in said]
+    captions = np.full((len(said), max(map(len, numbered))), NO_LABEL)
+    for row, caption in zip(captions, numbered, strict=True):
+        row[: len(caption)] = caption
+    return captions
 
 
 def _judge_scores(column: Iterable[Any]) -> np.ndarray | None:

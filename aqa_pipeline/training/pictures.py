@@ -1,4 +1,4 @@
-"""The modality "frames": pictures of clips from frame stores, and masks of athlete and splash where they are labels.
+"""The modality "frames": pictures of clips from frame stores; the athlete's boxes beside them, and masks as labels.
 
 Nothing is read before it is asked for. Frames are decoded once and kept resized, not yet cropped, as long as memory
 lasts; shift, crop and flip are drawn anew for every training step. Processes that are forked read for themselves.
@@ -27,6 +27,8 @@ OPTIONS = (*View.__dataclass_fields__, "view", "detector", "masks")  # of a conf
 HALF = 127.5  # of a mask's grey levels: from there on it is the athlete (rounded, as FineParser's code does)
 SPLASH_MASKS = "splash_pred_masks"  # of a pickle of HP-MCoRe
 TRUTH = {"athlete": "mask", "splash": "splash"}  # kind of mask -> its array in a truth store
+TUBES = "tubes"  # word of a system's `needs`, and name of the modality
+UPRIGHT = [0, 1, 2, 1, 2, 3, 0, 3]  # columns of a box, which are x, y of its corners in their order around it
 NEEDED = {"masks": "athlete", "splashes": "splash"}  # word of a system's `needs` -> kind of mask
 
 Key = tuple[str, int, int | str]  # video, frame, and filter or kind of mask
@@ -120,6 +122,7 @@ class Pictures:
     clips : open frame stores
     view : see `layers.views`
     boxes : open stores of the athlete's boxes, where he is what is shown: the square that follows him
+    tubes : the same stores, where his boxes are shown beside the pictures
     masks : by kind, labels of a training part; none where a system predicts
     memory_mb : resized frames kept in memory; those beyond are decoded again each time
     """
@@ -130,18 +133,26 @@ class Pictures:
         view: View,
         *,
         boxes: Sequence[stores.Reader] | None = None,
+        tubes: Sequence[stores.Reader] | None = None,
         masks: Mapping[str, Masks] = {},
         memory_mb: int = MEMORY_MB,
     ) -> None:
         self.view, self._masks = view, dict(masks)
         self._clips = {video_id: reader for reader in clips for video_id in reader}
-        self._boxes = None if boxes is None else {video_id: reader for reader in boxes for video_id in reader}
+        self._boxes, self._tubes = (
+            None if of is None else {video_id: reader for reader in of for video_id in reader} for of in (boxes, tubes)
+        )
         self._left = memory_mb * 2**20
         self._kept: dict[Key, np.ndarray | None] = {}
         self._numbers: dict[str, np.ndarray] = {}
 
     def __contains__(self, video_id: str) -> bool:
-        return video_id in self._clips and (self._boxes is None or video_id in self._boxes)
+        return all(video_id in of for of in (self._clips, self._boxes, self._tubes) if of is not None)
+
+    @property
+    def shows_tubes(self) -> bool:
+        """Whether `tube` may be asked for."""
+        return self._tubes is not None
 
     @property
     def kinds_of_masks(self) -> tuple[str, ...]:
@@ -172,6 +183,16 @@ class Pictures:
         shown = np.stack(resized)
         shown[self.view.blacked(len(self._frame_numbers(video_id)), placement)] = False
         return torch.from_numpy(np.ascontiguousarray(self.view.cut(shown, placement)))
+
+    def tube(self, video_id: str, draw: Sequence[int] | None = None) -> Tensor:
+        """Corners `(T, 4, 2)` float32 of the athlete's box on the pixels of `read` with the same key; NaN: nobody."""
+        import torch
+
+        placement, positions = self._placed(video_id, draw)
+        facts, regions = self._clips[video_id].facts(video_id), self._regions(video_id, positions)
+        corners = _corners(self._tubes[video_id], video_id)[positions]
+        moved = self.view.moved(corners, (facts["width"], facts["height"]), placement, regions=regions)
+        return torch.from_numpy(moved.astype(np.float32))
 
     def _placed(self, video_id: str, draw: Sequence[int] | None) -> tuple[Placement, np.ndarray]:
         placement = self.view.placed(video_id, draw)
@@ -217,11 +238,18 @@ class Pictures:
             masks = bilinear(np.stack(masks), *size)
         return self.view.resized(masks, regions=self._regions(video_id, indices)) > HALF
 
-    def _regions(self, video_id: str, indices: list[int]) -> np.ndarray | None:
+    def _regions(self, video_id: str, indices: Sequence[int]) -> np.ndarray | None:
         """The squares `(N, 4)` that follow the athlete, where he is shown."""
         if self._boxes is None:
             return None
         return followed(self._boxes[video_id].array(video_id, "boxes"))[indices]
+
+
+def _corners(boxes: stores.Reader, video_id: str) -> np.ndarray:
+    """Corners (n, 4, 2) of the athlete's box in every frame, as they were found or of an upright box."""
+    if boxes.names(video_id, "corners"):
+        return boxes.array(video_id, "corners")
+    return boxes.array(video_id, "boxes")[:, UPRIGHT].reshape(-1, 4, 2)
 
 
 @contextlib.contextmanager
@@ -239,7 +267,8 @@ def open_pictures(
     """The modality "frames" with the `options` of a configuration, where there are frame stores.
 
     `masks` are truth stores; by video, `folders` hold masks of the athlete, `splashes` are files of the splash's. They
-    are for training alone, and only those kinds are read that `needs`, of a system, names.
+    are for training alone, and only those kinds are read that `needs`, of a system, names. `boxes` are followed where
+    the options say so, and shown where it names "tubes".
     """
     for name in options:
         if name not in OPTIONS:
@@ -254,7 +283,7 @@ def open_pictures(
         )
         wanted = {NEEDED[word] for word in needs if word in NEEDED} if labels else ()
         sources = {kind: of for kind, of in _sources(truth, folders, splashes).items() if kind in wanted}
-        known = dict(boxes=athletes if follows else None, masks=sources)
+        known = dict(boxes=athletes if follows else None, tubes=athletes if TUBES in needs else None, masks=sources)
         yield {FRAMES: Pictures(clips, View(**options), **known, memory_mb=memory_mb)} if clips else {}
 
 

@@ -20,7 +20,7 @@ from aqa_pipeline import plugins, stores
 from aqa_pipeline.batches import Clips, Facts, Pairs
 from aqa_pipeline.errors import InputError, expect_one_of, nearest
 from aqa_pipeline.training import checkpoints, controls, official
-from aqa_pipeline.training.data import Data, Features, open_features, open_truth
+from aqa_pipeline.training.data import Data, Features, OneByOne, open_features, open_truth
 from aqa_pipeline.training.loop import Engine, History, Optimiser, fit
 from aqa_pipeline.training.pictures import MEMORY_MB, Pictures, open_pictures
 from aqa_pipeline.training.ranks import ALONE, Ranks
@@ -73,6 +73,10 @@ class Settings:
     def is_network(self) -> bool:
         return "draws" in (plugins.constant("systems", self.system, "needs") or ())
 
+    @property
+    def is_one_by_one(self) -> bool:
+        return bool(plugins.constant("systems", self.system, "one_by_one"))
+
 
 @dataclass
 class Run:
@@ -91,7 +95,8 @@ class Run:
         if self.settings.is_network:
             model = _restored(self.settings, self.data.facts, self.weights)
             return predict_draws(model, self.data, draws[draws["query"].isin(queries)], device)
-        module, test = plugins.load("systems", self.settings.system), self.data.clips(queries, show_target=False)
+        module = plugins.load("systems", self.settings.system)
+        test = _whole(self.settings, self.data, queries, show_target=False)
         predicted = self.data.unscaled(np.asarray(module.predict(self.weights, test), dtype=np.float64))
         table = pd.DataFrame(dict(video_id=queries, predicted=predicted, n_exemplars=0))
         if hasattr(module, "segment"):
@@ -106,9 +111,12 @@ def prepare(settings: Settings, samples: pd.DataFrame, inputs: Mapping[str, Feat
     if settings.target == "execution":
         targets = adapter.execution(samples["score"].to_numpy(), samples["difficulty"].to_numpy())
     options = dict(settings.clips) if settings.is_network else {"normalise": False, **settings.clips}
+    if settings.is_one_by_one:
+        options["n_frames"] = 0
     if plugins.constant("systems", settings.system, "raw_target"):
         options["scale_target"] = False
-    options["show_transitions"] = "transitions" in (plugins.constant("systems", settings.system, "needs") or ())
+    needs = plugins.constant("systems", settings.system, "needs") or ()
+    options |= dict(show_transitions="transitions" in needs, show_captions="captions" in needs)
     return Data(samples, inputs, dict(zip(samples["video_id"], targets, strict=True)), **options)
 
 
@@ -144,7 +152,7 @@ def train(
     facts = data.fit(parts["train"])
     if not settings.is_network:
         module = plugins.load("systems", settings.system)
-        weights = module.fit(data.clips(parts["train"]), facts, **_seeded(settings))
+        weights = module.fit(_whole(settings, data, parts["train"]), facts, **_seeded(settings))
         return Run(settings, data, weights, swapped, [])
     if draws is None:
         raise InputError(
@@ -294,23 +302,28 @@ def load_settings(folder: Path) -> tuple[Settings, dict[str, Any]]:
         raise InputError(f"{path}: not the configuration of a run ({error}); train it again") from error
 
 
-def load(folder: Path, samples: pd.DataFrame, inputs: Mapping[str, Features | Pictures]) -> Run:
-    """A stored run, ready to predict."""
+def load_arrays(folder: Path) -> dict[str, dict[str, np.ndarray]]:
+    """Arrays of a stored run: the system's weights under "model.", the data's scales under "data."."""
     from safetensors.numpy import load_file
 
-    settings, config = load_settings(folder)
     try:
         arrays = load_file(folder / "weights.safetensors")
     except Exception as error:
         raise InputError(f"{folder}/weights.safetensors: cannot be read ({error}); train it again") from error
-    parted = {
+    return {
         part: {name.removeprefix(part): value for name, value in arrays.items() if name.startswith(part)}
         for part in ("model.", "data.")
     }
+
+
+def load(folder: Path, samples: pd.DataFrame, inputs: Mapping[str, Features | Pictures]) -> Run:
+    """A stored run, ready to predict."""
+    settings, config = load_settings(folder)
+    arrays = load_arrays(folder)
     data = prepare(settings, samples, inputs)
-    data.restore(Facts.from_json(config["facts"]), parted["data."])
+    data.restore(Facts.from_json(config["facts"]), arrays["data."])
     _swap(data, settings.control, config["swapped"])
-    return Run(settings, data, parted["model."], config["swapped"], [])
+    return Run(settings, data, arrays["model."], config["swapped"], [])
 
 
 def _swap(data: Data, control: str, swapped: dict[str, str]) -> None:
@@ -318,6 +331,12 @@ def _swap(data: Data, control: str, swapped: dict[str, str]) -> None:
         data.features_of = swapped
     elif control == "permute_labels":
         data.targets = {**data.targets, **{one: data.targets[other] for one, other in swapped.items()}}
+
+
+def _whole(settings: Settings, data: Data, video_ids: Sequence[str], *, show_target: bool = True) -> Clips | OneByOne:
+    """A whole part as a classic wants it."""
+    read = data.one_by_one if settings.is_one_by_one else data.clips
+    return read(video_ids, show_target=show_target)
 
 
 def _seeded(settings: Settings) -> dict[str, Any]:

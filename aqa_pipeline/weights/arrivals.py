@@ -30,6 +30,11 @@ def fetch(name: str, folder: Path | None = None, *, progress: Any = None) -> Pat
     about = weights.entry(name)
     if about.get("from") != "url":
         raise InputError(f"weights '{name}': not fetched, they come with {about.get('distribution', 'this package')}")
+    if "packed" in about:
+        raise InputError(
+            f"weights '{name}': not fetched, {about['url']} holds {about['packed']}; "
+            f"unpack {about['file']} by hand and give it by `aqa weights add {name} FILE`"
+        )
     pooch.get_logger().setLevel("WARNING")  # it would tell us to write down the hash, which `_admit` does
     folder = folder or (weights.folders()[0] if os.environ.get("AQA_WEIGHTS") else weights.folders()[-1])
     with _beside(folder) as temporary:

@@ -46,6 +46,28 @@ def test_the_pyramid_is_what_the_stages_answer(model, clips):
     torch.testing.assert_close(found["conv3d_1a_7x7"], model.conv3d_1a_7x7(clips))
 
 
+def test_a_network_is_split_after_any_stage(model, clips):
+    model.eval()
+    whole = model(clips)[1]
+    for name in ("conv3d_1a_7x7", "pool_4a", "mixed_4d", "mixed_5b"):
+        part = model.between(clips, until=name)
+        assert part.shape[1] == model.channels[name]
+        torch.testing.assert_close(model.between(part, after=name), whole)
+
+
+@pytest.mark.parametrize("after", ["pool_4a", "mixed_4b"])
+def test_negative_maps_are_pooled_with_zeros_around_them(model, after):
+    names = list(model.channels)
+    pool = lambda: model.get_submodule(names[names.index(after) + 1]).branch_3[0]  # noqa: E731
+    maps = -torch.arange(1.0, 28).reshape(1, 1, 3, 3, 3)
+    assert pool()(maps)[0, 0, 2, 2, 2] == -14
+    model.admit_negative(after=after)
+    model.admit_negative(after="mixed_4f")  # a pooling, which does so anyway
+    pooled = pool()(maps)[0, 0]
+    assert pooled[1, 1, 1] == -1  # has all its neighbours
+    assert pooled.sum() == -1
+
+
 def test_channels_and_weights_at_full_width():
     model = i3d.I3D(classes=400)
     assert model.dim == 1024

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from aqa_pipeline.datasets import COLUMNS, mtl_aqa
 from aqa_pipeline.errors import InputError
 
+CAPTIONS = "final_captions_dict.pkl"
 READY = Path("MTL-AQA_dataset_release/Ready_2_Use/MTL-AQA_split_0_data")
 RAW = Path("MTL-AQA_dataset_release/Raw_Annotations")
 PLAIN, MUSDL, CORE = (
@@ -46,7 +47,7 @@ def kinds(root):
 def test_samples(release):
     root = release("mtl_aqa", dictionary=CORE, sheets=False)
     table = mtl_aqa.samples(root=root)
-    assert list(table.columns) == [*COLUMNS, "event", "broadcast", "identity", "part"]
+    assert list(table.columns) == [*COLUMNS, "event", "broadcast", "identity", "part", "caption"]
     assert len(table) == 11
     assert dict(table["part"].value_counts()) == {"train": 8, "test": 3}
     entry, dive = entries(root, CORE)[1, 2], row(table, "01.002")
@@ -55,8 +56,24 @@ def test_samples(release):
     assert (dive["action_type"], dive["difficulty"], dive["score"]) == ("107b", 3.0, entry["final_score"])
     assert dive["judge_scores"] == entry["judge_scores"].tolist()
     assert (dive["group"], dive["event"], dive["broadcast"], dive["part"]) == ("01", "01", "01", "test")
-    assert dive["identity"] == "mtl_aqa/01/002"
+    assert (dive["identity"], dive["caption"]) == ("mtl_aqa/01/002", "a dive")
     assert kinds(root) == [("03.004", "caption_without_annotation"), ("17.149", "caption_without_annotation")]
+
+
+def test_captions_are_words_where_there_are_any(release):
+    root = release("mtl_aqa", dictionary=CORE, sheets=False)
+    file = root / READY / CAPTIONS
+    file.write_bytes(pickle.dumps({(1, 2): ["<sos>", "that's", "a", "ripper", "<eos>"], (3, 2): ["<sos>", "<eos>"]}))
+    table = mtl_aqa.samples(root=root)
+    assert row(table, "01.002")["caption"] == "that's a ripper"
+    assert row(table, "03.002")["caption"] == ""
+    assert table["caption"].isna().sum() == 9
+    for wrong in ("a dive", ["a", 1]):
+        file.write_bytes(pickle.dumps({(1, 2): wrong}))
+        with pytest.raises(InputError, match=r"caption of dive \(1, 2\) is .*, expected a list of words"):
+            mtl_aqa.samples(root=root)
+    file.unlink()
+    assert "caption" not in mtl_aqa.samples(root=root)
 
 
 def test_clips_as_annotated(release):
@@ -98,7 +115,9 @@ def test_the_best_dictionary_is_read(release):
     assert (mtl_aqa.samples(root=root)["score"] > 0).all()
     (root / READY / CORE).unlink()
     assert (mtl_aqa.samples(root=root)["score"] == 0).all()
-    assert [p.name for p in mtl_aqa.annotation_files(root=root)] == [MUSDL, "train_split_0.pkl", "test_split_0.pkl"]
+    assert [p.name for p in mtl_aqa.annotation_files(root=root)] == [
+        MUSDL, "train_split_0.pkl", "test_split_0.pkl", CAPTIONS,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("folder", ["", "Ready_2_Use/MTL-AQA_split_0_data", "info", "data/info"])

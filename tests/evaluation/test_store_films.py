@@ -71,3 +71,23 @@ def test_mistakes_are_named(made):
     with pytest.raises(InputError, match=r"f.h5: holds features, expected frames, boxes, keypoints"):
         films([made / "f.h5"], made / "out")
     assert not (made / "out").exists()
+
+
+def test_the_feedback_of_a_run_is_drawn(made):
+    hip = keypoint_sets.get("coco_17").index("left_hip")
+    slopes = np.zeros((1, 2, 34))
+    slopes[0, 0, 2 * hip] = 1  # to the right, the hip adds
+    weights = dict(slopes=slopes, intercept=np.zeros(1), transform=np.array([0]))
+    for name, extractor in (("positions", "positions"), ("motion", "body_motion")):
+        facts = dict(extractor=extractor, options={})
+        with stores.write(made / name / "0000.h5", kind="features", version=1, made_by=facts) as store:
+            store.put("a", {"features": np.ones((N, 34), np.float32)}, **FACTS)
+    given = [made / kind for kind in ("frames", "keypoints", "positions")]
+    [film] = films(given, made / "a.mp4", videos=["a"], height=480, advice=weights)
+    page = [rgb for _, _, rgb in frames.decode(film)][2]
+    assert near(page[190:210, 410:440], overlay.ARROW, 60).any()  # from 400, 200; an eighth of the height long
+    assert not near(page[190:210, 340:385], overlay.ARROW, 60).any()
+    with pytest.raises(InputError, match="--feedback: found no features among the stores"):
+        films(given[:2], made / "a.mp4", videos=["a"], advice=weights)
+    with pytest.raises(InputError, match="features of 'body_motion', expected 'positions'"):
+        films([*given[:2], made / "motion"], made / "b.mp4", videos=["a"], advice=weights)

@@ -64,6 +64,48 @@ def test_training_shows_any_part_and_either_way_round():
     assert CORE.cut(across[None], flipped)[0, 0, [0, -1]].tolist() == [255, 32]
 
 
+def test_the_middle_can_be_shown_in_training_too():
+    view = View(centred=True, crop=96)
+    assert {view.placed("a", (0, step)).corner for step in range(9)} == {None}
+    assert {view.placed("a", (0, step)).flipped for step in range(9)} == {False, True}
+
+
+def test_the_frames_of_mscadc_are_those_of_its_released_loader():
+    shown = View(n_frames=16, sampling="first", stride=6.5, shift=(-3, 3)).positions(103)
+    assert shown.tolist() == [int(i) for i in np.arange(0, 103, 6.5)]
+
+
+@pytest.mark.parametrize("swap", [False, True])
+def test_points_are_brought_where_their_pixels_are(swap):
+    view = View(n_frames=2, resize=(90, 60), swap_resize=swap, crop=40)
+    frames, corners = np.zeros((2, 120, 270, 3), np.uint8), [(99, 48), (120, 72)]  # of a white patch, x and y
+    frames[1, 48:72, 99:120] = 255
+    points = np.array([corners, corners], float)
+    for step in range(8):
+        placement = view.placed("a", (0, step))
+        shown = view.cut(view.resized(frames), placement)[1, :, :, 0] > 127
+        brought = view.moved(points, (270, 120), placement)[1]
+        (left, top), (right, bottom) = brought.min(axis=0).round().astype(int), brought.max(axis=0).round().astype(int)
+        expected = np.zeros_like(shown)
+        expected[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = True
+        assert (shown == expected).mean() > 0.98  # an edge may lie between two pixels
+    middle = view.moved(points, (270, 120))[0]
+    width, height = (60, 90) if swap else (90, 60)
+    assert middle[0] == pytest.approx([99 * width / 270 - (width - 40) / 2, 48 * height / 120 - (height - 40) / 2])
+
+
+def test_points_in_regions_and_pictures_that_are_not_resized():
+    regions = np.array([[10, 20, 90, 100], [30, 20, 110, 100]])
+    points = np.array([[[50.0, 60]], [[50.0, 60]]])
+    assert View(resize=(40, 40), crop=40).moved(points, (300, 200), regions=regions).tolist() == [
+        [[20, 20]],
+        [[10, 20]],
+    ]
+    assert View(resize=None, crop=100).moved(points, (300, 200)).tolist() == [[[-50, 10]], [[-50, 10]]]
+    with pytest.raises(InputError, match=r"frames\.crop: found 100, expected 80 at most"):
+        View(resize=None, crop=100).moved(points, (80, 200))
+
+
 def test_a_placement_comes_from_name_and_key_alone():
     view = View(shift=(-3, 0))
     assert view.placed("a", (1, 2)) == view.placed("a", (1, 2))
@@ -88,6 +130,8 @@ def test_a_placement_comes_from_name_and_key_alone():
         (dict(n_frames=3, sampling="last"), 2, 0, [0, 0, 1]),
         (dict(n_frames=3, sampling="first"), 10, 4, [4, 5, 6]),
         (dict(n_frames=3, sampling="first"), 2, 0, [0, 1, 1]),
+        (dict(n_frames=4, sampling="first", stride=2.5), 20, 1, [1, 3, 6, 8]),  # 0, 2.5, 5, 7.5 truncated
+        (dict(n_frames=4, sampling="last", stride=2.5), 20, 0, [12, 14, 17, 19]),
         (dict(n_frames=2), 1, -3, [0, 0]),
     ],
 )
@@ -109,13 +153,14 @@ def test_the_last_whole_part_of_a_clip(n, first):
     assert View(n_frames=144, sampling="last_part").positions(n)[0] == 0
 
 
-def test_one_frame_of_some_and_black_ones_after_the_end():
-    view = View(n_frames=6, sampling="first", every=5, beyond="black")
+def test_black_frames_after_the_end():
+    view = View(n_frames=6, sampling="first", stride=5, beyond="black")
     assert view.positions(21).tolist() == [0, 5, 10, 15, 20, 20]
     assert view.blacked(21).tolist() == [False] * 5 + [True]
-    assert view.blacked(21, Placement(shift=2)).tolist() == [False] * 3 + [True] * 3
-    assert not View(n_frames=6, sampling="first", every=5).blacked(21).any()
+    assert view.blacked(21, Placement(shift=6)).tolist() == [False] * 3 + [True] * 3
+    assert not View(n_frames=6, sampling="first", stride=5).blacked(21).any()
     assert not View(n_frames=30, sampling="last", beyond="black").blacked(21).any()  # before its beginning
+    assert View(n_frames=3, sampling="last_part", stride=2).positions(21).tolist() == [12, 14, 16]
 
 
 def test_pictures_that_are_not_resized_and_regions_beyond_the_picture(frame):

@@ -70,9 +70,9 @@ def drawn(sport: Path, out: Path, **read) -> Path:
 
 def trained(sport: Path, out: Path, draws: Path, read: dict, **options) -> Path:
     train(
-        sport / "samples.parquet", sport / "folds.parquet", out, read.get("features"), system="tsa", adapter="simdive",
+        sport / "samples.parquet", sport / "folds.parquet", out, read.get("features"), adapter="simdive",
         fold=[0], draws=draws, frames=read["frames"], boxes=read.get("boxes", []), device="cpu",
-        options=TINY, training=dict(steps=2, batch=2), **{**dict(frames_options=VIEW), **options},
+        training=dict(steps=2, batch=2), **{**dict(system="tsa", options=TINY, frames_options=VIEW), **options},
     )  # fmt: skip
     return out / "fold0.seed0"
 
@@ -112,6 +112,19 @@ def test_features_have_roles_and_the_athlete_is_followed(sport, tmp_path):
     assert len(predicted(sport, run, draws, read)) == 2
 
 
+def test_the_boxes_of_the_athlete_are_a_tube_through_the_pictures(sport, tmp_path):
+    read = files(sport, "frames", "boxes")
+    draws = drawn(sport, tmp_path, exemplars="none", **read)
+    tiny = dict(starts=[0, 8], width=0.05, bins=7, hidden=[6])
+    shown = {**VIEW, "detector": "any"}
+    run = trained(sport, tmp_path, draws, read, system="tsa_net", options=tiny, frames_options=shown)
+    table = predicted(sport, run, draws, read)
+    assert table["video_id"].tolist() == ["v0", "v4"]
+    assert table["predicted_score"].notna().all()
+    with pytest.raises(InputError, match="no usable train video"):
+        trained(sport, tmp_path, draws, files(sport, "frames"), system="tsa_net", options=tiny, frames_options=shown)
+
+
 def test_no_prediction_reads_a_mask_nor_does_a_system_that_learns_from_none(sport, tmp_path):
     read = files(sport, "frames")
     draws = drawn(sport, tmp_path, **read)
@@ -136,3 +149,14 @@ def test_mistakes_are_named(sport, tmp_path):
     read = files(sport, "frames")
     with pytest.raises(InputError, match="frames: unknown 'croop', did you mean 'crop'"):
         trained(sport, tmp_path, tmp_path / "none", read, frames_options={"croop": 3})
+
+
+def test_a_classic_is_fitted_on_pictures(sport, tmp_path):
+    tables, read = (sport / "samples.parquet", sport / "folds.parquet"), files(sport, "frames")
+    options = dict(patch=[2, 4, 4], block=[3, 8, 8], components=[8, 8], filters=[8, 8], blocks=60, words=10, steps=5)
+    shown = dict(frames_options=VIEW | {"n_frames": 6}, options=options)
+    train(*tables, tmp_path, system="conv_isa", adapter="simdive", fold=[0], **read, **shown)
+    predict(*tables, run=[tmp_path / "fold0.seed0"], **read)
+    found = pd.read_parquet(tmp_path / "fold0.seed0" / "predictions.parquet")
+    assert list(found["video_id"]) == ["v0", "v4"]
+    assert np.isfinite(found["predicted_score"]).all()

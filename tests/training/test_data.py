@@ -5,7 +5,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from aqa_pipeline import stores
-from aqa_pipeline.batches import NO_LABEL
+from aqa_pipeline.batches import END, NO_LABEL, START
 from aqa_pipeline.errors import InputError
 from aqa_pipeline.training.data import Data, open_features, open_truth, resample
 
@@ -108,6 +108,24 @@ def test_targets_are_scaled_and_come_back(samples, inputs):
     plain = data(samples, inputs, normalise=False)
     assert plain.clips(["c"]).target.tolist() == [90]
     assert plain.clips(["a"]).inputs["pose"][0, :, 0].tolist() == pytest.approx([0, 4 / 3, 8 / 3, 4])
+
+
+def test_captions_are_numbers_of_the_words_of_the_training_part(samples, inputs):
+    said = samples.assign(caption=["so high so", "a dive", "high hurdle dive", None])
+    made = data(said, inputs, show_captions=True)
+    assert made.facts.words == ("a", "dive", "high", "so")
+    clips = made.clips(["b", "c", "d", "a"])
+    assert clips.caption.tolist() == [
+        [START, 2, 3, END, NO_LABEL],
+        [START, 4, 3, END, NO_LABEL],  # hurdle is not known
+        [NO_LABEL] * 5,
+        [START, 5, 4, 5, END],
+    ]
+    assert made.labels(["d"]).caption.tolist() == [[NO_LABEL] * 5]
+    assert made.clips(["a"], show_target=False).caption.tolist() == [[NO_LABEL] * 5]
+    for without in (data(said, inputs), data(samples, inputs, show_captions=True)):
+        assert without.facts.words == ()
+        assert without.clips(["a"]).caption is None
 
 
 def test_the_target_alone_can_stay_in_its_own_units(samples, inputs):
@@ -214,3 +232,16 @@ def test_mistakes_are_named(samples, inputs, tmp_path):
             truth["truth"].read("b")
     with open_truth([]) as truth:
         assert truth == {}
+
+
+def test_clips_come_one_by_one_each_as_long_as_it_is(samples, inputs):
+    made = data(samples, inputs, n_frames=0)
+    part = made.one_by_one(["c", "a"])
+    assert len(part) == 2
+    for _ in range(2):  # again when it is gone through again
+        assert [(clip.video_ids, clip.inputs["pose"].shape) for clip in part] == [
+            (("c",), (1, LENGTHS["c"], D_POSE)),
+            (("a",), (1, LENGTHS["a"], D_POSE)),
+        ]
+    assert [float(clip.target[0]) for clip in part] == pytest.approx(made.scaled(np.array([90.0, 20.0])), abs=1e-6)
+    assert all(clip.target.isnan().all() for clip in made.one_by_one(["c", "a"], show_target=False))

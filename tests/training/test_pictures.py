@@ -3,6 +3,7 @@
 import multiprocessing
 import pickle
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -76,11 +77,9 @@ def shades(picture: torch.Tensor) -> list[int]:
 
 
 def test_after_the_end_of_a_clip_there_is_black_if_so_wished(seen):
-    options = dict(
-        n_frames=4, sampling="first", every=3, masks=True, with_masks=True
-    )  # of five frames the first and the fourth
+    options = dict(n_frames=4, sampling="first", stride=3, masks=True, with_masks=True)  # 0 and 3 of five frames
     repeated, black = (seen(**options, beyond=beyond).read("c").pictures[:, 0, 0, -1] for beyond in ("repeat", "black"))
-    assert [abs(grey - 60) <= 2 for grey in repeated.tolist()] == [False, True, True, True]
+    assert [round(grey / 20) for grey in repeated.tolist()] == [0, 3, 4, 4]
     assert black.tolist() == [*repeated[:2].tolist(), 0, 0]
     assert seen(**options, beyond="black").mask("c").any(dim=(1, 2)).tolist() == [True, True, False, False]
 
@@ -137,6 +136,29 @@ def test_masks_are_moved_as_the_pictures(seen):
     assert seen(with_masks=True, masks=True, needs={"draws", "masks"}).kinds_of_masks == ("athlete",)
     assert seen(masks=True, splashes={"a": "a.pkl"}, needs={"masks"}).kinds_of_masks == ()
     assert seen(masks=True).kinds_of_masks == ()  # not there: predictions
+
+
+def test_tubes_are_moved_as_the_pictures(seen, folder):
+    """The box of the left half is what the mask of the left half holds."""
+    left = np.array([[0, 0], [0, H], [W / 2, 0], [W / 2, H]])  # in an order of its own
+    with h5py.File(folder / "boxes" / "0000.h5", "a") as file:
+        file["videos/a/corners"] = np.stack([left] * LENGTHS["a"])
+    both = seen(with_masks=True, masks=True, needs={"masks", "tubes"})
+    assert both.shows_tubes
+    assert not seen().shows_tubes
+    for step in range(20):
+        mask, tube = both.mask("a", (0, step)), both.tube("a", (0, step))
+        assert tube.shape == (4, 4, 2)
+        columns = mask[0].any(dim=0).nonzero()[:, 0]
+        inside = tube[0, :, 0].clamp(0, 12)
+        assert (inside.min(), inside.max()) == (columns.min(), columns.max() + 1)
+    assert both.tube("b")[2].tolist() == [[12, 4], [16, 4], [16, 8], [12, 8]]  # right, less 4 columns, halved
+    assert "c" not in both  # has no boxes
+
+
+def test_tubes_of_a_view_that_follows_the_athlete(seen):
+    close = seen(view="athlete", resize=None, crop=10, needs={"tubes"})
+    assert close.tube("a")[1].tolist() == [[1, 1], [9, 1], [9, 9], [1, 9]]
 
 
 def test_masks_of_pictures_bear_the_numbers_of_the_frames(seen, tmp_path):
@@ -246,6 +268,16 @@ def test_pictures_come_beside_features_by_role(samples, seen, folder):
     assert clips.inputs["frames"].shape == (2, 4, 3, 12, 12)
     assert clips.sub_action.tolist() == [[2, 2, 0, 1], [2, 0, 0, 1]]  # air, in, up; frames 0 1 2 4 and 0 2 5 8
     assert clips.masks == {}
+
+
+def test_tubes_come_beside_the_pictures_in_tests_too(samples, seen):
+    samples = samples[samples["video_id"] != "c"]
+    made = data(samples, {"frames": seen(needs={"tubes"}, flip=1.0)})
+    still, drawn = made.clips(["a", "b"]), made.clips(["a", "b"], draw=(0, 0))
+    assert still.inputs["tubes"].shape == (2, 4, 4, 2)
+    assert still.inputs["tubes"][1, 3].tolist() == [[12, 4], [16, 4], [16, 8], [12, 8]]
+    assert (drawn.inputs["tubes"][..., 0] <= 4).all()  # turned round, the right is on the left
+    assert drawn.rows(torch.tensor([1])).inputs["tubes"].shape == (1, 4, 4, 2)
 
 
 def test_query_and_exemplar_get_views_of_their_own(samples, seen):

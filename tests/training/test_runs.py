@@ -123,3 +123,25 @@ def test_the_validation_part_keeps_the_weights_it_liked_best(trained, every, tmp
     assert not (tmp_path / "resume.safetensors").exists()
     last = trained(training=dict(steps=6))[0].weights
     assert (best == 6) == all(np.array_equal(run.weights[name], last[name]) for name in last)
+
+
+def test_a_classic_can_be_handed_clips_one_by_one_of_their_own_lengths(samples, tmp_path):
+    path = tmp_path / "positions" / "0000.h5"
+    rng = np.random.default_rng(0)
+    with stores.write(path, kind="features", version=1, made_by={}) as store:
+        for video_id, mark in zip(samples["video_id"], MARKS, strict=True):
+            length = int(rng.integers(5, 12))
+            store.put(video_id, {"features": np.full((length, D), mark, np.float32), "first_frame": np.arange(length)})
+    folds = k_fold.folds(samples, n_folds=2, seed=0)
+    settings = runs.Settings(
+        system="pose_dct", adapter="simdive", fold=1, seed=0, options=dict(coefficients=2, C=1.0), target="score"
+    )
+    with runs.open_inputs(runs.Files(features=[path]), threads=1) as inputs:
+        run = runs.train(settings, samples, folds, inputs)
+        parts = runs.parts_of(folds, 1, inputs)
+        runs.save(run, tmp_path / "run")
+        found = runs.load(tmp_path / "run", samples, inputs).predict(parts["test"])
+        again = run.predict(parts["test"])
+    assert found["predicted"].to_numpy() == pytest.approx(again["predicted"].to_numpy())
+    assert runs.load_arrays(tmp_path / "run")["model."]["slopes"].shape == (1, 2, D)
+    assert run.data.facts.lengths == {"positions": 0}

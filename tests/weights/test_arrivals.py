@@ -108,6 +108,19 @@ def test_an_address_that_gives_nothing_is_one_line(home, server):
     assert list(home.iterdir()) == []
 
 
+def test_what_is_packed_is_not_fetched_but_taken_by_hand(home, server, tmp_path):
+    entries = json.loads((tmp_path / "registry.json").read_text())
+    entries["packed"] = {**entries["unknown"], "file": "small.pth", "packed": "three parts of a 7z archive"}
+    (tmp_path / "registry.json").write_text(json.dumps(entries))
+    expected = (
+        r"'packed': not fetched, http://.* holds three parts of .* small.pth by hand .* `aqa weights add packed FILE`"
+    )
+    with pytest.raises(InputError, match=expected):
+        arrivals.fetch("packed")
+    assert not home.exists()
+    assert arrivals.add("packed", server[0] / "a-1.pth").name == "small.pth"
+
+
 def test_files_given_by_hand(home, server, monkeypatch, tmp_path):
     monkeypatch.delenv("AQA_WEIGHTS")
     assert arrivals.add("whole", server[0] / "a-1.pth").as_posix() == "weights/a.pth"

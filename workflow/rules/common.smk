@@ -93,7 +93,7 @@ def store_of_features(feature_set):
 
 
 def needs(system):
-    """What a system reads besides the samples: features, draws, exemplars, sub_actions, masks, splashes, truth."""
+    """What a system reads besides the samples: features, pictures, draws, exemplars, sub_actions, masks, truth ..."""
     return plugins.constant("systems", system, "needs") or set()
 
 

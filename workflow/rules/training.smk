@@ -88,6 +88,8 @@ for dataset, protocol in evaluated():
             samples=f"results/samples/{dataset}.parquet",
             folds=f"results/folds/{dataset}.{protocol}.parquet",
             features=lambda wildcards, dataset=dataset: feature_stores(wildcards, dataset),
+            frames=lambda wildcards, dataset=dataset: frame_stores(wildcards, dataset),
+            boxes=lambda wildcards, dataset=dataset: athlete_stores(wildcards, dataset),
             truth=lambda wildcards, dataset=dataset: truth_stores(wildcards, dataset),
         output:
             of_folds(dataset, protocol, "weights.safetensors", "config.json", "history.csv"),
@@ -101,7 +103,8 @@ for dataset, protocol in evaluated():
             "../../envs/train.yaml"
         threads: 1
         resources:
-            mem_mb=3000,
+            mem_mb=lambda wildcards: 3000 + kept_mb(wildcards),
+            kept_mb=kept_mb,
             runtime=60,
             gpu=0,
         params:
@@ -111,11 +114,14 @@ for dataset, protocol in evaluated():
             folds=" ".join(f"--fold {fold}" for fold in folds_of(dataset, protocol)),
             roles=lambda wildcards: as_json(variant_of(wildcards).roles),
             truth=lambda wildcards, input: " ".join(f"--truth {path}" for path in input.truth),
+            frames=frame_options,
+            pictures=pictures_given,
             version=stage_version("train"),
         shell:
             "python -m aqa_pipeline.stages.train {input.samples} {input.folds} {params.out} {input.features}"
             " {params.run} {params.folds} --seed {wildcards.seed} {params.truth}"
-            " --options {params.options:q} --roles {params.roles:q} --threads {threads} > {log} 2>&1"
+            " --options {params.options:q} --roles {params.roles:q} --frames-options {params.frames:q} {params.pictures}"
+            " --memory-mb {resources.kept_mb} --threads {threads} > {log} 2>&1"
 
     rule:
         name:
