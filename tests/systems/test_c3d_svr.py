@@ -73,5 +73,5 @@ def test_errors_are_of_predictions_out_of_fold():
 def test_options_that_are_none_are_named():
     with pytest.raises(InputError, match=r"c3d_svr.folds: found 40, expected 2 to 30, the clips of the training part"):
         c3d_svr.fit(clips(), FACTS, folds=40)
-    with pytest.raises(InputError, match="kernel: found 'linaer', did you mean 'linear'"):
-        c3d_svr.fit(clips(), FACTS, kernel="linaer")
+    with pytest.raises(InputError, match="kernel: found 'liner', did you mean 'linear'"):
+        c3d_svr.fit(clips(), FACTS, kernel="liner")

@@ -46,8 +46,8 @@ def test_a_scale_that_nobody_learnt_predicts_nothing():
 def test_options_that_are_none_are_named():
     with pytest.raises(InputError, match=r"i3d_mlp.pooling: found 'feature', did you mean 'features'"):
         i3d_mlp.build(facts_for(i3d_mlp), pooling="feature")
-    with pytest.raises(InputError, match=r"i3d_mlp.head: found 'treee', did you mean 'tree'"):
-        i3d_mlp.build(facts_for(i3d_mlp), head="treee")
+    with pytest.raises(InputError, match=r"i3d_mlp.head: found 'trees', did you mean 'tree'"):
+        i3d_mlp.build(facts_for(i3d_mlp), head="trees")
 
 
 def test_the_tree_says_how_far_a_score_lies_from_the_mean_of_the_training_part():
