@@ -375,9 +375,7 @@ class Config(Strict):
         where = f"{where}.frames"
         if block is None:
             if "pictures" in needs:
-                raise InputError(f"{where}: found none, which {system} needs")
-            if "draws" in needs and "features" not in needs:
-                raise InputError(f"{where}: found none, expected pictures: {system} reads no stored features")
+                raise InputError(f"{where}: found none, expected pictures, which {system} needs")
             return
         if not needs & {"draws", "pictures"}:
             raise InputError(f"{where}: {system} is fitted on features, expected a system that is trained in steps")

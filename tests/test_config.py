@@ -187,7 +187,7 @@ def test_the_options_of_pictures_are_those_that_are_read():
         ({"features": {"truth": {"use": "precomputed"}}}, "features: found 'truth', expected an identifier other than"),
         (row(features="crop", frames={}), "tsa.mine.frames: beside features 'crop' without a role"),
         (row("feature_ridge", frames={}), "feature_ridge.mine.frames: feature_ridge is fitted on features"),
-        (row("conv_isa", features="crop"), "conv_isa.mine.frames: found none, which conv_isa needs"),
+        (row("conv_isa", features="crop"), "conv_isa.mine.frames: found none, expected pictures, which conv_isa needs"),
         (
             row("core", features="crop", exemplars={"choose": "same_difficulty"}),
             "core.mine.ranges_of: found 'same_type', expected 'same_difficulty' as exemplars.choose",
@@ -212,7 +212,7 @@ def test_the_options_of_pictures_are_those_that_are_read():
         (row("tsa_net", frames={}), "tsa_net.mine.frames.detector: found None, expected one for the view 'athlete' or"),
         (
             row("tsa_net", features="crop"),
-            "tsa_net.mine.frames: found none, expected pictures: tsa_net reads no stored",
+            "tsa_net.mine.frames: found none, expected pictures, which tsa_net needs",
         ),
         (row("nl_net"), "nl_net.mine.frames: found none, expected pictures"),
         (

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from aqa_pipeline import keypoint_sets
 from aqa_pipeline.errors import InputError, expect_one_of
 from aqa_pipeline.layers.hierarchical_graph import Unit, hierarchy
+from aqa_pipeline.layers.normalisation import without_biases
 
 GROUPS = ("paper", "five", "released")
 
@@ -130,12 +131,13 @@ def from_official(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if ".conv_d." not in name:  # the last level once more
             parts.setdefault(_name(name), []).append(tensor)
     found = {name: torch.cat(tensors) if tensors[0].ndim else tensors[0] for name, tensors in parts.items()}
+    normalised = {}
     for name in [name for name in found if re.search(r"\.\d\.bias$", name)]:
         before, number = name.removesuffix(".bias").rsplit(".", 1)
-        mean = f"{before}.{int(number) + 1}.running_mean"
-        if mean in found and f"{before}.{number}.running_mean" not in found:
-            found[mean] = found[mean] - found.pop(name).flatten()
-    return found
+        following = f"{before}.{int(number) + 1}"
+        if f"{following}.running_mean" in found and f"{before}.{number}.running_mean" not in found:
+            normalised[f"{before}.{number}"] = following
+    return without_biases(found, normalised)
 
 
 def _name(key: str) -> str:

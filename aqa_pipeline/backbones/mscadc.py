@@ -5,7 +5,7 @@ Parmar, Morris, "What and How Well You Performed? A Multitask Learning Approach 
 dilated. The very last is padded by one where it would take two, so that a map loses two in each of its sizes.
 
 A convolution before a batch normalisation has no bias here. The released one has, which the normalisation takes out
-again: `without_biases` makes it part of the running mean.
+again: `normalisation.without_biases` makes it part of the running mean.
 
 Shapes: N clips of T frames of H x W pixels; maps of t = T / 4 - 2 by h = H / 8 - 2 by w = W / 8 - 2, divisions rounded
 down; C channels, 256 at width 1. 16 frames of 180 x 180 give 2 x 20 x 20.
@@ -19,6 +19,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from aqa_pipeline import weights as stored_weights
+from aqa_pipeline.layers.normalisation import without_biases
 
 Sizes = tuple[int, int, int]  # of time, height and width
 
@@ -79,16 +80,3 @@ def released_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     biased = {f"conv{name}": f"bn{name}" for name in CHANNELS}
     parted = [(*name.rsplit(".", 1), tensor) for name, tensor in without_biases(tensors, biased).items()]
     return {f"{layers.get(layer, layer)}.{kind}": tensor for layer, kind, tensor in parted}
-
-
-def without_biases(tensors: Mapping[str, Tensor], normalised: Mapping[str, str]) -> dict[str, Tensor]:
-    """The same network without the biases of convolutions that a batch normalisation follows, `{conv: norm}`.
-
-    A bias moves the mean that the normalisation takes off, so that it is taken off the running mean.
-    """
-    found = dict(tensors)
-    for convolution, norm in normalised.items():
-        if f"{convolution}.bias" in found:
-            mean = f"{norm}.running_mean"
-            found[mean] = found[mean] - found.pop(f"{convolution}.bias")
-    return found

@@ -1,6 +1,8 @@
-"""Batch normalisation that keeps the statistics it has, as in networks fine-tuned with small batches."""
+"""Batch normalisation that keeps its statistics, as in networks fine-tuned with small batches; biases before one."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -31,6 +33,19 @@ def normalised_convolution(conv: nn.Conv3d, norm: nn.Module, x: Tensor) -> Tenso
     shift = norm.bias - norm.running_mean * scale
     weight = conv.weight * scale[:, None, None, None, None]
     return functional.conv3d(x, weight, shift, conv.stride, conv.padding, conv.dilation, conv.groups)
+
+
+def without_biases(tensors: Mapping[str, Tensor], normalised: Mapping[str, str]) -> dict[str, Tensor]:
+    """The same network without the biases of convolutions that a batch normalisation follows, `{conv: norm}`.
+
+    A bias moves the mean that the normalisation takes off, so that it is taken off the running mean.
+    """
+    found = dict(tensors)
+    for convolution, norm in normalised.items():
+        if f"{convolution}.bias" in found:
+            mean = f"{norm}.running_mean"
+            found[mean] = found[mean] - found.pop(f"{convolution}.bias").flatten()
+    return found
 
 
 def _is_frozen(norm: _BatchNorm) -> bool:

@@ -8,7 +8,7 @@ from aqa_pipeline import plugins, stores
 from aqa_pipeline.shards import shard_of
 from aqa_pipeline.stages import Options, command_line
 
-VERSION = 2
+VERSION = 3
 
 
 def list_samples(out: Path, shards: list[Path], *, adapter: str, options: Options = {}) -> None:

@@ -8,7 +8,7 @@ from aqa_pipeline import frames as videos
 from aqa_pipeline import keypoint_sets, stores
 from aqa_pipeline.stages import command_line, progress
 
-VERSION = 2
+VERSION = 3
 
 
 def overlay(

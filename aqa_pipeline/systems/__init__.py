@@ -23,8 +23,8 @@ sequence as long as it is, pictures only while they are looked at. It may be gon
 
 `needs` says what a system reads besides the samples: "features", "draws" (it is trained by the loop, step by step),
 "exemplars", "sub_actions", "transitions", "captions" (where there are any), "masks" (of athletes), "splashes" (masks
-too), "tubes" (the athlete's boxes on the pictures, also at test), "truth", "pictures" (a classic that is fitted on the
-modality "frames"). A network without "features" reads pictures alone. `raw_target = True` leaves the target in its own
+too), "tubes" (the athlete's boxes on the pictures, also at test), "truth", "pictures" (the modality "frames", without
+which it cannot do). `raw_target = True` leaves the target in its own
 units, for systems with bins or leaves. A system that makes sense for one target alone names it as `target`. One with an
 option that must say the same as `exemplars.choose` names it as `exemplar_choice`, one that learns from masks where an
 option is not 0 names that as `mask_option`.

@@ -93,18 +93,23 @@ class Snippets(nn.Module):
 
 
 class C3DSnippets(nn.Module):
-    """Pictures by C3D, snippet by snippet: features (B, S, D), its maps in a row, and these (B, S, C, t, h, w)."""
+    """Pictures by C3D, snippet by snippet: (B, S, D), the layer fc6 where it has one, else its maps in a row.
 
-    def __init__(self, backbone: c3d.C3D, starts: Sequence[int], *, side: int, pixels: str) -> None:
+    Alone in a tuple, as nobody asks for maps.
+    """
+
+    def __init__(
+        self, backbone: c3d.C3D, starts: Sequence[int], *, side: int, pixels: str, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         expect_one_of("pixels", pixels, pictures.PIXELS)
-        self.backbone, self.starts, self.pixels = backbone, tuple(starts), pixels
-        self.dim = backbone.dim * math.prod(backbone.map_size(SNIPPET, side, side))
+        self.backbone, self.starts, self.pixels, self.drop = backbone, tuple(starts), pixels, nn.Dropout(dropout)
+        self.dim = backbone.features or backbone.dim * math.prod(backbone.map_size(SNIPPET, side, side))
 
-    def forward(self, clips: Clips) -> tuple[Tensor, Tensor]:
-        maps = self.backbone(pieces(clips, self.starts, pixels=self.pixels))
-        maps = maps.unflatten(0, (len(clips), len(self.starts)))
-        return maps.flatten(2), maps
+    def forward(self, clips: Clips) -> tuple[Tensor]:
+        snippets = pieces(clips, self.starts, pixels=self.pixels)
+        seen = self.backbone.describe(snippets) if self.backbone.features else self.backbone(snippets).flatten(1)
+        return (self.drop(seen.unflatten(0, (len(clips), len(self.starts)))),)
 
 
 class StoredSnippets(nn.Module):
@@ -205,14 +210,21 @@ def c3d_snippets(
     weights: str,
     pixels: str,
     dropout: float,
+    layout: str = "s1m",
+    fc6: bool = False,
+    frozen: bool = False,
 ) -> C3DSnippets | StoredSnippets:
-    """The encoder of snippets by C3D, layout s1m, of `width` with pre-trained `weights`, or stored features."""
+    """The encoder of snippets: C3D of a `layout` and `width` with pre-trained `weights`, or stored features.
+
+    `fc6`: C3D with that layer; `frozen`: it learns nothing; `dropout`: of the features of either.
+    """
     name = modality(facts, role)
     if name != "frames":
         return StoredSnippets(name, facts.lengths[name], facts.dims[name], dim, starts, dropout)
     check_length(facts, starts)
-    backbone = c3d.build(width=width, weights=weights or None)
-    return C3DSnippets(backbone, starts, side=facts.pictures[1], pixels=pixels)
+    side = facts.pictures[1]
+    backbone = c3d.build(layout=layout, width=width, fc6=fc6, side=side, weights=weights or None)
+    return C3DSnippets(backbone.requires_grad_(not frozen), starts, side=side, pixels=pixels, dropout=dropout)
 
 
 def frames(

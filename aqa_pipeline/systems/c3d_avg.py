@@ -91,7 +91,7 @@ def build(
     caption_dim, longest
         Units of the recurrent networks, and of a word; words of the longest caption, marks included.
     starts, width, weights, pixels, dim, dropout
-        See `_encoders.c3d_snippets`; `dim` and `dropout` are for stored features.
+        See `_encoders.c3d_snippets`; `dim` is for stored features.
     """
     encoder = _encoders.c3d_snippets(
         facts, starts=starts, dim=dim, width=width, weights=weights, pixels=pixels, dropout=dropout

@@ -209,7 +209,7 @@ def build(
         Of C3D (`backbones/c3d.py`) and what it is fed (`layers/pictures.py`); from nothing without weights, which
         otherwise every fragment begins with.
     recompute
-        Whether what C3D saw of a fragment is computed again for its gradient: a part of the memory, a third more time.
+        Whether what C3D saw of a fragment is computed again for its gradient: less memory for more time.
     dim
         Channels that a fragment of stored features is brought to.
     """

@@ -24,7 +24,7 @@ Shapes: B videos, S clips of each, F features, R LSTMs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +32,6 @@ from torch import Tensor, nn
 from aqa_pipeline.backbones import c3d
 from aqa_pipeline.batches import Clips, Facts
 from aqa_pipeline.errors import InputError, expect_one_of
-from aqa_pipeline.layers import pictures
 from aqa_pipeline.systems import _encoders, _released
 
 needs = {"features", "draws"}
@@ -114,20 +113,6 @@ class Reader(nn.Module):
         return self.out(self.lstm(features)[0])[..., 0]
 
 
-class ClipFeatures(nn.Module):
-    """Pictures by C3D, clip by clip: features (B, S, F) of the layer fc6, alone in a tuple as of `_encoders`."""
-
-    def __init__(self, backbone: c3d.C3D, starts: Sequence[int], *, pixels: str, dropout: float) -> None:
-        super().__init__()
-        expect_one_of("pixels", pixels, pictures.PIXELS)
-        self.backbone, self.starts, self.pixels, self.drop = backbone, tuple(starts), pixels, nn.Dropout(dropout)
-        self.dim = backbone.features
-
-    def forward(self, clips: Clips) -> tuple[Tensor]:
-        seen = self.backbone.describe(_encoders.pieces(clips, self.starts, pixels=self.pixels))  # (B S, F)
-        return (self.drop(seen.unflatten(0, (len(clips), len(self.starts)))),)
-
-
 def build(
     facts: Facts,
     *,
@@ -169,34 +154,13 @@ def build(
         raise InputError(f"c3d_lstm.std: found {std}, expected more than 0")
     if std is not None and lstms == "two":
         raise InputError(f"c3d_lstm.std: found {std} for two LSTMs, expected null, or lstms 'one'")
-    encoder = _encoder(
-        facts, starts, dim=dim, layout=layout, width=width, weights=weights, frozen=frozen, pixels=pixels,
-        dropout=dropout,
+    encoder = _encoders.c3d_snippets(
+        facts, starts=starts, dim=dim, width=width, weights=weights, pixels=pixels, dropout=dropout, layout=layout,
+        fc6=True, frozen=frozen,
     )  # fmt: skip
     said = ("score",) if lstms == "one" else ("execution", "difficulty")
     readers = {name: Reader(encoder.dim, hidden) for name in said}
     return C3DLSTM(encoder, readers, incremental_until=incremental_until, ramp=ramp, std=std)
-
-
-def _encoder(
-    facts: Facts,
-    starts: Sequence[int],
-    *,
-    dim: int,
-    layout: str,
-    width: float,
-    weights: str,
-    frozen: bool,
-    pixels: str,
-    dropout: float,
-) -> ClipFeatures | _encoders.StoredSnippets:
-    """C3D on pictures, or stored features, its own or others."""
-    name = _encoders.modality(facts, "dynamic")
-    if name != "frames":
-        return _encoders.StoredSnippets(name, facts.lengths[name], facts.dims[name], dim, starts, dropout)
-    _encoders.check_length(facts, starts)
-    backbone = c3d.build(layout=layout, width=width, fc6=True, side=facts.pictures[1], weights=weights or None)
-    return ClipFeatures(backbone.requires_grad_(not frozen), starts, pixels=pixels, dropout=dropout)
 
 
 def from_official(state_dicts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:

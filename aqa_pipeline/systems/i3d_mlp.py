@@ -61,7 +61,7 @@ class I3DMLP(nn.Module):
         bottom = float(labels.target.min()) if self.bottom is None else self.bottom
         top = float(labels.target.max()) if self.top is None else self.top
         if not top > bottom:
-            raise InputError(f"i3d_mlp.top: found {top} for a scale from {bottom}, expected more")
+            raise InputError(f"top: found {top} for a scale from {bottom}, expected more")
         self.ends.copy_(torch.tensor([bottom, top]))
 
     def forward(self, clips: Clips) -> Tensor:

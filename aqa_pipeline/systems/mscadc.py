@@ -21,11 +21,12 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from aqa_pipeline.backbones import mscadc as backbone
-from aqa_pipeline.backbones.mscadc import SMALLEST, released_names, unit, without_biases
+from aqa_pipeline.backbones.mscadc import SMALLEST, released_names, unit
 from aqa_pipeline.batches import Clips, Facts
 from aqa_pipeline.errors import InputError, expect_one_of
 from aqa_pipeline.layers import pictures
 from aqa_pipeline.layers.captions import S2VT
+from aqa_pipeline.layers.normalisation import without_biases
 from aqa_pipeline.systems import _encoders, _released
 from aqa_pipeline.systems._multitask import RELEASED, DiveClasses, Multitask, speaker, speaker_from_official
 

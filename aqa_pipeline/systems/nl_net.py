@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aqa_pipeline.batches import Facts
-from aqa_pipeline.systems import tsa_net, usdl
+from aqa_pipeline.systems import i3d_mlp, tsa_net, usdl
 
-needs = {"draws"}
+needs = {"draws", "pictures"}
 raw_target = True  # bins are points
 
 tiny = tsa_net.tiny
@@ -37,7 +37,7 @@ def build(
     eps: float = 1e-3,
     momentum: float = 0.01,
     pixels: str = "imagenet",
-) -> tsa_net.TSANet:
+) -> usdl.USDL | i3d_mlp.I3DMLP:
     """The model for clips of `facts`; options as in `tsa_net`."""
     encoder = tsa_net.attended(
         "nl_net",
@@ -52,5 +52,7 @@ def build(
         momentum=momentum,
         pixels=pixels,
     )
-    options = dict(bins=bins, sigma=sigma, bottom=bottom, top=top, decode=decode, reduction=reduction)
-    return tsa_net.scored("nl_net", encoder, head=head, hidden=hidden, pooling=pooling, **options)
+    of_bins = dict(bins=bins, sigma=sigma, decode=decode, reduction=reduction)
+    return tsa_net.scored(
+        "nl_net", encoder, head=head, hidden=hidden, pooling=pooling, bottom=bottom, top=top, **of_bins
+    )

@@ -16,13 +16,13 @@ Where code and paper differ, or leave something open:
     position    the stage after which I3D is split. "pool_4a": the default of the code; the others of its list are the
                 stages from mixed_4b to mixed_5c
     pooling     "features", as the code: one MLP on the mean of the snippets' features; "scores": each has scores
-    bottom, top ends of the bins, or of the scale. None: the least and the largest target of the training part. For
+    bottom, top ends of the bins, or of the scale. None, the bottom of a scale alone: those of the training part. For
                 AQA-7 the code has those of each class; for MTL-AQA 0 and 104.5, which is the largest of the test part
 
 The boxes here follow the crop of the pictures. The released code lays them over it as if it were the whole frame, which
 its authors call a mistake (issue 1 of the repository); where pictures are not cropped, both are the same.
 
-Shapes: B clips, S snippets, C channels of maps with t times and h w positions, D channels of a feature, N bins.
+Shapes: B clips, S snippets, C channels of maps with t times and h w positions, D channels of a feature.
 """
 
 from __future__ import annotations
@@ -36,11 +36,12 @@ from torch.nn import functional
 from aqa_pipeline.backbones import i3d
 from aqa_pipeline.batches import Clips, Facts
 from aqa_pipeline.errors import InputError, expect_one_of
-from aqa_pipeline.layers import distributions, pictures, tubes
+from aqa_pipeline.layers import pictures, tubes
+from aqa_pipeline.layers.heads import TokenHead
 from aqa_pipeline.layers.normalisation import frozen_batch_norm
-from aqa_pipeline.systems import _encoders, _released, usdl
+from aqa_pipeline.systems import _encoders, _released, i3d_mlp, usdl
 
-needs = {"draws", "tubes"}
+needs = {"draws", "pictures", "tubes"}
 raw_target = True  # bins are points
 
 HEADS = ("distribution", "regression")
@@ -79,7 +80,7 @@ class SelfAttention(nn.Module):
 
 
 class AttendedSnippets(nn.Module):
-    """Pictures by I3D with self-attention after one of its stages: (B, S, D).
+    """Pictures by I3D with self-attention after one of its stages: as `_encoders.Snippets`.
 
     Each snippet of all clips is a batch of its own, which matters to batch normalisation in training. `everywhere` all
     positions attend, without a tube.
@@ -95,7 +96,7 @@ class AttendedSnippets(nn.Module):
         self.everywhere, self.pixels = everywhere, pixels
         self.dim = backbone.dim
 
-    def forward(self, clips: Clips) -> Tensor:
+    def forward(self, clips: Clips) -> tuple[Tensor, Tensor]:
         snippets = _encoders.pieces(clips, self.starts, pixels=self.pixels).unflatten(0, (len(clips), -1))
         first = [self.backbone.between(snippet, until=self.position) for snippet in snippets.unbind(dim=1)]
         maps = torch.stack(first, dim=1)  # (B, S, C, t, h, w)
@@ -103,7 +104,8 @@ class AttendedSnippets(nn.Module):
         if self.split == "released":
             maps = mixed_up(maps)
         second = [self.backbone.between(snippet, after=self.position) for snippet in maps.unbind(dim=1)]
-        return torch.stack(second, dim=1).mean(dim=(3, 4, 5))
+        maps = torch.stack(second, dim=1)
+        return maps.mean(dim=(3, 4, 5)), maps.mean(dim=3)
 
     def _mask(self, clips: Clips, maps: Tensor) -> Tensor:
         """Positions (B, S, t, h, w) in the athlete's box in any of the frames that a time of the map is made of."""
@@ -121,58 +123,6 @@ def mixed_up(maps: Tensor) -> Tensor:
     snippets, times = maps.shape[1], maps.shape[3]
     in_order = maps.transpose(1, 2).flatten(2, 3)  # (B, C, S t, h, w)
     return in_order.unflatten(2, (times, snippets)).movedim(3, 1)
-
-
-class TSANet(nn.Module):
-    """The parts are made by `build`; `ends` of the bins or the scale are NaN until `learn_labels` has found them."""
-
-    def __init__(
-        self,
-        encoder: nn.Module,  # clips -> (B, S, D)
-        mlp: distributions.Head,  # (B, S, D) -> (B, N), N = 1 of a regression
-        *,
-        head: str,
-        sigma: float,
-        bottom: float | None,
-        top: float | None,
-        decode: str,
-        reduction: str,
-    ) -> None:
-        super().__init__()
-        self.encoder, self.mlp, self.head = encoder, mlp, head
-        self.sigma, self.decode, self.reduction = sigma, decode, reduction
-        self.bottom, self.top = bottom, top
-        self.register_buffer("ends", torch.full((2,), torch.nan))
-
-    def learn_labels(self, labels: Clips) -> None:
-        """Let bins or scale end at the least and the largest target of the training part, unless options say where."""
-        bottom = float(labels.target.min()) if self.bottom is None else self.bottom
-        top = float(labels.target.max()) if self.top is None else self.top
-        if not top > bottom:
-            raise InputError(f"top: found {top} for a scale from {bottom}, expected more")
-        self.ends.copy_(torch.tensor([bottom, top]))
-
-    def forward(self, clips: Clips) -> Tensor:
-        """Logits of the score distributions (B, N), or places on the scale (B, 1), 0 to 1 between its ends."""
-        return self.mlp(self.encoder(clips))
-
-    def loss(self, batch: Clips) -> dict[str, Tensor]:
-        """Divergence from the soft label, or squared error on the scale, mean over the clips."""
-        bottom, top = self.ends
-        found, place = self(batch), (batch.target - bottom) / (top - bottom)
-        if self.head == "regression":
-            return {"score": (found[:, 0] - place).square().mean()}
-        bins = found.shape[1]
-        labels = distributions.gaussian(place * (bins - 1), bins, sigma=self.sigma)
-        return {"score": distributions.divergence(found, labels, reduction=self.reduction).mean()}
-
-    def predict(self, batch: Clips) -> Tensor:
-        """Predicted target (B,)."""
-        (bottom, top), found = self.ends, self(batch)
-        if self.head == "regression":
-            return bottom + (top - bottom) * found[:, 0]
-        values = bottom + (top - bottom) * torch.linspace(0, 1, found.shape[1], device=found.device)
-        return distributions.decode(found, values, how=self.decode)
 
 
 def build(
@@ -196,8 +146,8 @@ def build(
     eps: float = 1e-3,
     momentum: float = 0.01,
     pixels: str = "imagenet",
-) -> TSANet:
-    """The model for clips of `facts`.
+) -> usdl.USDL | i3d_mlp.I3DMLP:
+    """The model for clips of `facts`: USDL or I3D+MLP, by the head, on an I3D that attends.
 
     Parameters
     ----------
@@ -224,8 +174,8 @@ def build(
         momentum=momentum,
         pixels=pixels,
     )
-    options = dict(bins=bins, sigma=sigma, bottom=bottom, top=top, decode=decode, reduction=reduction)
-    return scored("tsa_net", encoder, head=head, hidden=hidden, pooling=pooling, **options)
+    of_bins = dict(bins=bins, sigma=sigma, decode=decode, reduction=reduction)
+    return scored("tsa_net", encoder, head=head, hidden=hidden, pooling=pooling, bottom=bottom, top=top, **of_bins)
 
 
 def attended(
@@ -257,14 +207,25 @@ def attended(
 
 
 def scored(
-    system: str, encoder: nn.Module, *, head: str, hidden: Sequence[int], pooling: str, bins: int, **options
-) -> TSANet:
+    system: str,
+    encoder: AttendedSnippets,
+    *,
+    head: str,
+    hidden: Sequence[int],
+    pooling: str,
+    bottom: float | None,
+    top: float | None,
+    **of_bins: int | float | str,
+) -> usdl.USDL | i3d_mlp.I3DMLP:
     """A system from its encoder and the options of its head; InputError for one that is none."""
     expect_one_of(f"{system}.head", head, HEADS)
-    of_bins = {name: options[name] for name in ("sigma", "decode", "reduction")}
-    usdl.expect(system, bins=bins, pooling=pooling, **of_bins)
-    mlp = distributions.Head(encoder.dim, bins if head == "distribution" else 1, hidden=hidden, pooling=pooling)
-    return TSANet(encoder, mlp, head=head, **options)
+    usdl.expect(system, pooling=pooling, **of_bins)
+    if head == "regression":
+        mlp = TokenHead(encoder.dim, hidden=hidden)
+        return i3d_mlp.I3DMLP(encoder, mlp, bottom=bottom, top=top, pooling=pooling)
+    if bottom is None:
+        raise InputError(f"{system}.bottom: found none, expected the value of the first bin")
+    return usdl.on(encoder, hidden=hidden, pooling=pooling, bottom=bottom, top=top, **of_bins)
 
 
 def from_official(state_dicts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
@@ -273,9 +234,8 @@ def from_official(state_dicts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, 
     All but the ends of the scale, which no checkpoint holds. The MLP of FR-FS has one output: that is `head:
     regression`, whose number its code puts through a sigmoid.
     """
-    mlp = usdl.head_from_official(state_dicts["evaluator"], "evaluator", "mlp")
     attention = _released.bare(state_dicts["TSA_module"])
-    return usdl.encoder_from_official(state_dicts["i3d"]) | mlp | _attention(attention, "encoder.attention")
+    return usdl.from_official(state_dicts) | _attention(attention, "encoder.attention")
 
 
 def _attention(theirs: Mapping[str, Tensor], ours: str) -> dict[str, Tensor]:

@@ -21,7 +21,7 @@ Shapes: B clips, S snippets, D channels of a feature, N bins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -82,7 +82,7 @@ class USDL(nn.Module):
 
 def _values(bottom: float, top: float, bins: int) -> Tensor:
     if not top > bottom:
-        raise InputError(f"usdl.top: found {top} for bins from {bottom}, expected more")
+        raise InputError(f"top: found {top} for bins from {bottom}, expected more")
     return torch.linspace(bottom, top, bins, dtype=torch.float64).float()
 
 
@@ -134,6 +134,25 @@ def build(
         pixels=pixels,
         dropout=dropout,
     )
+    return on(
+        encoder, hidden=hidden, bins=bins, sigma=sigma, bottom=bottom, top=top, pooling=pooling, decode=decode,
+        reduction=reduction,
+    )  # fmt: skip
+
+
+def on(
+    encoder: nn.Module,
+    *,
+    hidden: Sequence[int],
+    bins: int,
+    sigma: float,
+    bottom: float,
+    top: float | None,
+    pooling: str,
+    decode: str,
+    reduction: str,
+) -> USDL:
+    """The model on what any encoder sees, clips -> (B, S, D) first of a tuple; options as in `build`."""
     unknown = torch.full((bins,), torch.nan)
     unknown[0] = bottom
     return USDL(

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from aqa_pipeline.layers.normalisation import frozen_batch_norm, normalised_convolution
+from aqa_pipeline.layers.normalisation import frozen_batch_norm, normalised_convolution, without_biases
 
 
 @pytest.fixture
@@ -81,3 +81,14 @@ def test_a_scaled_convolution_answers_and_learns_as_the_two(block, frozen):
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(gradients, of)
     assert norm.num_batches_tracked == (0 if frozen else 1)
+
+
+def test_a_bias_before_a_normalisation_is_part_of_its_mean(block):
+    biased = nn.Conv3d(2, 3, (1, 3, 2), stride=(1, 2, 1), padding=1).double()
+    theirs = {f"conv.{name}": tensor for name, tensor in biased.state_dict().items()}
+    theirs |= {f"norm.{name}": tensor for name, tensor in block[1].state_dict().items()}
+    found, x = without_biases(theirs, {"conv": "norm", "other": "norm"}), torch.randn(2, 2, 4, 5, 6).double()
+    assert theirs.keys() - found.keys() == {"conv.bias"}
+    expected = block.eval()[1](biased(x))
+    block.load_state_dict({f"{'01'[name[0] == 'n']}.{name[5:]}": tensor for name, tensor in found.items()})
+    torch.testing.assert_close(block[1](block[0](x)), expected)

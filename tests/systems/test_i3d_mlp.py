@@ -16,7 +16,7 @@ def test_the_scale_ends_where_the_training_part_does_or_where_options_say():
     for model, ends in ((learnt, [3, 12]), (given, [0, 104.5]), (one, [0, 12])):
         model.learn_labels(clips)
         assert model.ends.tolist() == ends
-    with pytest.raises(InputError, match=r"i3d_mlp.top: found 0.0 for a scale from 0.0, expected more"):
+    with pytest.raises(InputError, match=r"top: found 0.0 for a scale from 0.0, expected more"):
         one.learn_labels(replace(clips, target=torch.zeros(3)))
 
 

@@ -1,12 +1,10 @@
 """C3D-AVG and MSCADC: what is learnt beside the score, by hand; pictures; the released names."""
 
-import re
 from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional
 
 from aqa_pipeline.batches import NO_LABEL, Facts
 from aqa_pipeline.errors import InputError
@@ -146,20 +144,6 @@ def test_without_space_a_head_looks_over_time_alone():
     assert seen.shape == (P, 5, 6, 1, 1)
     assert model.for_classes(seen).shape == (P, 2, 4, 1, 1)
     assert {p.shape[3:] for p in model.final_score.parameters() if p.ndim == 5} == {(1, 1)}
-
-
-def test_a_bias_before_a_normalisation_is_part_of_its_mean():
-    theirs = {"conv1.weight": torch.randn(3, 2, 3, 3, 3), "conv1.bias": torch.randn(3)}
-    norm = nn.BatchNorm3d(3).eval()
-    norm.running_mean.copy_(torch.randn(3))
-    theirs |= {f"bn1.{name}": tensor for name, tensor in norm.state_dict().items()}
-    clip = torch.randn(1, 2, 4, 5, 6)
-    expected = norm(functional.conv3d(clip, theirs["conv1.weight"], theirs["conv1.bias"])).relu()
-    ours = mscadc.unit(2, 3, padding=0).eval()
-    found = mscadc.without_biases(theirs, {"conv1": "bn1"})
-    names = {"conv1": "0", "bn1": "1"}
-    ours.load_state_dict({re.sub("^[^.]+", lambda layer: names[layer[0]], name): t for name, t in found.items()})
-    torch.testing.assert_close(ours(clip), expected)
 
 
 # Names and sizes of the released parameters, a convolution or map by its inputs, outputs and size.

@@ -77,11 +77,11 @@ def test_clips_without_an_athlete_and_with_one_differ_by_attention_alone():
     model, clips = built(tsa_net).eval(), batch_for(tsa_net)
     nn.init.ones_(model.encoder.attention.norm.weight)
     nobody = replace(clips, inputs={**clips.inputs, "tubes": clips.inputs["tubes"] * torch.nan})
-    plain, tube = model.encoder(nobody), model.encoder(clips)
+    plain, tube = model.encoder(nobody)[0], model.encoder(clips)[0]
     assert not torch.allclose(plain, tube, atol=1e-6)
     nn.init.zeros_(model.encoder.attention.norm.weight)
     nn.init.zeros_(model.encoder.attention.norm.bias)
-    assert torch.equal(model.encoder(clips), plain)
+    assert torch.equal(model.encoder(clips)[0], plain)
 
 
 def test_without_a_tube_all_positions_attend():
@@ -100,7 +100,7 @@ def test_a_regression_by_hand():
     model, clips = built(tsa_net, head="regression", bottom=None).eval(), batch_for(tsa_net)
     low, high = clips.target.min(), clips.target.max()
     assert model.ends.tolist() == [low, high]
-    place = model(clips)[:, 0]
+    place = model(clips)
     assert torch.allclose(model.predict(clips), low + (high - low) * place)
     expected = ((place - (clips.target - low) / (high - low)) ** 2).mean()
     assert model.loss(clips)["score"].item() == pytest.approx(expected.item(), rel=1e-5)
@@ -125,6 +125,7 @@ def test_a_distribution_by_hand():
         (dict(position="mixed_5c"), "tsa_net.position: found 'mixed_5c', did you mean 'mixed_5b'"),
         (dict(pixels="imagnet"), "pixels: found 'imagnet', did you mean 'imagenet'"),
         (dict(decode="median"), "tsa_net.decode: found 'median'"),
+        (dict(bottom=None), "tsa_net.bottom: found none, expected the value of the first bin"),
         (dict(starts=[0, 11]), "frames.n_frames: found 26, expected 27 for these snippets"),
     ],
 )
@@ -136,7 +137,7 @@ def test_options_that_are_none_are_named(options, message):
 def test_it_needs_pictures_and_a_range():
     with pytest.raises(InputError, match=r"systems\.nl_net: found no pictures, expected `frames`"):
         nl_net.build(FACTS, **nl_net.tiny)
-    with pytest.raises(InputError, match=r"top: found -1\.0 for a scale from 0.0, expected more"):
+    with pytest.raises(InputError, match=r"top: found -1\.0 for bins from 0.0, expected more"):
         built(tsa_net, top=-1.0)
 
 
@@ -157,7 +158,7 @@ def test_released_parameters_are_found_under_our_names():
     }
     ours = tsa_net.from_official(parts)
     assert ours["encoder.backbone.conv3d_1a_7x7.batch3d.bias"].tolist() == [1] * 64
-    assert ours["mlp.maps.0.bias"].tolist() == [1, 1, 1]
+    assert ours["head.maps.0.bias"].tolist() == [1, 1, 1]
     block = tsa_net.SelfAttention(C).eval()
     prefix = "encoder.attention."
     block.load_state_dict({n.removeprefix(prefix): v for n, v in ours.items() if n.startswith(prefix)})

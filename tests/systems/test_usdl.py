@@ -18,7 +18,7 @@ def test_bins_end_at_the_largest_target_of_the_training_part_or_where_options_sa
     given.learn_labels(clips)
     assert learnt.values.tolist() == [0, 2, 4, 6, 8, 10, 12]
     assert given.values.tolist() == [6, 10, 14, 18, 22, 26, 30]
-    with pytest.raises(InputError, match=r"usdl.top: found 0.0 for bins from 0.0, expected more"):
+    with pytest.raises(InputError, match=r"top: found 0.0 for bins from 0.0, expected more"):
         learnt.learn_labels(replace(clips, target=torch.zeros(3)))
 
 
@@ -56,7 +56,7 @@ def test_bins_that_nobody_learnt_predict_nothing():
         (dict(reduction="batchmean"), "usdl.reduction: found 'batchmean', did you mean 'mean'"),
         (dict(bins=1), "usdl.bins: found 1, expected 2 or more"),
         (dict(sigma=0.0), "usdl.sigma: found 0.0, expected more than 0"),
-        (dict(top=-1.0), "usdl.top: found -1.0 for bins from 0.0"),
+        (dict(top=-1.0), "top: found -1.0 for bins from 0.0"),
     ],
 )
 def test_options_that_are_none_are_named(options, message):
