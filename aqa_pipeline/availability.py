@@ -17,6 +17,9 @@ from aqa_pipeline.config import GIVEN, MASKS, Config
 # What a feature set is made from -> the kind of files that a data set must hold for it.
 KIND_OF_SOURCE = {"frames": "videos", "keypoints": "keypoints", "files": "features"}
 
+# Where a data set may start; it holds nothing of what comes before.
+STARTS = ("videos", "keypoints", "features")
+
 
 class Availability:
     """Answers for one configuration."""
@@ -111,6 +114,8 @@ class Availability:
 
     def _holds(self, dataset: str, kind: str) -> bool:
         """Whether the copy at hand has any files of a kind."""
+        if kind in STARTS and STARTS.index(kind) < STARTS.index(self._settings.datasets[dataset].starts_at):
+            return False
         module = None if self._settings.is_simulated(dataset) else self._module(dataset)
         if not hasattr(module, "media"):
             return module is None or kind not in MASKS

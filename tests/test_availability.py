@@ -84,6 +84,13 @@ def test_rows_that_are_trained_on_pictures_need_them(release, frames, expected):
     assert found.status("tsa.shown", "finediving") == expected
 
 
+@pytest.mark.parametrize(("start", "expected"), [("videos", "ok"), ("keypoints", "data_absent")])
+def test_a_data_set_holds_nothing_of_what_comes_before_its_start(release, start, expected):
+    blocks = end_to_end("finediving", root=str(release("finediving", media=True)))
+    blocks["datasets"]["finediving"]["starts_at"] = start
+    assert Availability(check(blocks)).status("tsa.shown", "finediving") == expected
+
+
 def test_masks_are_needed_of_the_kind_that_a_system_learns_from(release):
     root = release("finediving", media=True)
     blocks = end_to_end("finediving", root=str(root))

@@ -36,7 +36,7 @@ def test_real_dives_from_their_features(realdata, tmp_path):
         assert table.loc[(*row, "spearman_rho"), "value"] == pytest.approx(rho, abs=0.0005)
         assert table.loc[(*row, "med"), "value"] == pytest.approx(med, abs=0.005)
     assert table.loc[("pose_guided", "p3d", "spearman_rho"), "value"] > 0.7
-    assert table.loc[("c3d_fragments", "mse_ranking", "spearman_rho"), "status"] == "not_run"
+    assert table.loc[("c3d_fragments", "mse_ranking", "spearman_rho"), "status"] == "data_absent"
     assert table.loc[("c3d_fragments", "mse_ranking", "spearman_rho"), "published"] == 0.8009
 
 
