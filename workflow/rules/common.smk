@@ -8,6 +8,9 @@ from types import SimpleNamespace
 
 sys.path.insert(0, workflow.basedir)  # the package beside this file, also when it is not installed
 
+# Stages are run by the interpreter that runs Snakemake, also where its environment was not activated.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
 from snakemake.logging import logger
 
 from snakemake.settings.types import DeploymentMethod
