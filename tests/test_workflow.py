@@ -88,7 +88,7 @@ def test_a_changed_option_reruns_what_depends_on_it_and_no_more(again):
     (again / "tiny.yaml").write_text((again / "tiny.yaml").read_text().replace("steps: 6", "steps: 7", 1))
     answer = good(snakemake(again, "--dry-run", TABLES))
     planned = answer.stdout + answer.stderr
-    assert "rule train:" in planned
+    assert "rule train_simdive_out_of_fold:" in planned
     assert "rule score:" in planned
     for untouched in ("rule simulate:", "rule estimate_keypoints:", "rule extract_features:", "rule make_folds:"):
         assert untouched not in planned
