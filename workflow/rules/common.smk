@@ -359,11 +359,11 @@ def trains_at_once(row):
 
 
 def training_jobs(dataset, protocol):
-    """Name, folds, and rows as a pattern, of the jobs that train on a data set."""
-    name, folds = f"{dataset}_{protocol}", folds_of(dataset, protocol)
-    rows = {at_once: [row for row in SETTINGS.rows() if trains_at_once(row) == at_once] for at_once in (True, False)}
-    jobs = [(name, folds, rows[True]), *((f"{name}_fold{fold}", [fold], rows[False]) for fold in folds)]
-    return [(name, folds, "|".join(map(re.escape, rows))) for name, folds, rows in jobs if rows]
+    """The jobs that train on a data set: what tells them apart in names, folds, and rows as a pattern."""
+    place, folds = f"{dataset}.{protocol}", folds_of(dataset, protocol)
+    at_once, by_fold = ([row for row in SETTINGS.rows() if trains_at_once(row) == so] for so in (True, False))
+    jobs = [(place, folds, at_once), *((f"{place}.fold{fold}", [fold], by_fold) for fold in folds)]
+    return [(place, folds, "|".join(map(re.escape, rows))) for place, folds, rows in jobs if rows]
 
 
 # Scores, failures and stage quality.

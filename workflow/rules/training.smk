@@ -35,11 +35,11 @@ rule draw_pairs:
 # them the rules.
 for dataset, protocol in evaluated():
 
-    for job, folds, rows in training_jobs(dataset, protocol):
+    for place, folds, rows in training_jobs(dataset, protocol):
 
         rule:
             name:
-                f"train_{job}"
+                "train_" + place.replace(".", "_")
             input:
                 samples=f"results/samples/{dataset}.parquet",
                 folds=f"results/folds/{dataset}.{protocol}.parquet",
@@ -53,9 +53,9 @@ for dataset, protocol in evaluated():
             output:
                 of_folds(dataset, protocol, "weights.safetensors", "config.json", "history.csv", folds=folds),
             log:
-                f"results/logs/train/{{row}}.{job}.seed{{seed}}.log",
+                f"results/logs/train/{{row}}.{place}.seed{{seed}}.log",
             benchmark:
-                f"results/benchmarks/train/{{row}}.{job}.seed{{seed}}.tsv"
+                f"results/benchmarks/train/{{row}}.{place}.seed{{seed}}.tsv"
             wildcard_constraints:
                 row=rows,
             conda:
