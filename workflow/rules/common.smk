@@ -47,6 +47,11 @@ wildcard_constraints:
 # side by side: the default profile admits one GPU job at a time.
 GPU = int(workflow.non_local_exec or any(Path(os.sep, "dev").glob("nvidia[0-9]*")))
 
+# To start no more than 100 jobs a second, Snakemake 9.27 looks at all ready jobs again a second after each look, and for
+# each job that ends once more: after 1000 jobs a thousand times a second. Without the limit it looks when a job ends.
+if workflow.scheduling_settings is not None:
+    workflow.scheduling_settings.max_jobs_per_timespan = None
+
 # Beside a GPU some threads read frames and cut crops; without one the network needs every core itself.
 READERS = 4 if GPU else 1
 
