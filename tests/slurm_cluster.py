@@ -13,9 +13,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 CONFIGURED = Path("/etc/slurm")  # the only place where jobs look: Snakemake takes SLURM_CONF out of their environment
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "sinfo", "scontrol", "scancel", "srun", "setpriv")
+PREFIX = "aqa-slurm-"  # of the folder of a cluster
 NODES = ("n1", "n2", "n3")
 
 # Several slurmd on one host are told apart by name and port. `config_overrides` lets nodes be larger than the host.
@@ -78,20 +80,28 @@ def why_not() -> str | None:
         return "slurmd must be started by root"
     if not os.access(CONFIGURED, os.W_OK):
         return f"{CONFIGURED} cannot be written"
-    if (CONFIGURED / "slurm.conf").exists():
+    if (CONFIGURED / "slurm.conf").exists() and not _is_left_over(CONFIGURED / "slurm.conf"):
         return f"{CONFIGURED}/slurm.conf is there: this machine has a SLURM already"
     return None
+
+
+def _is_left_over(config: Path) -> bool:
+    """Whether a configuration is that of a cluster of these tests which was killed before it could clean up."""
+    folder = config.resolve().parent
+    pid = folder / "run/slurmctld.pid"
+    alive = pid.exists() and Path("/proc", pid.read_text().strip()).exists()
+    return folder.name.startswith(PREFIX) and not alive
 
 
 def _program(name: str) -> str | None:
     return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
 
 
-def eventually(condition: Callable, limit: float, every: float = 0.1):
-    """What `condition()` gives as soon as it is true; fails after `limit` seconds."""
+def eventually(condition: Callable[[], Any], what: str, limit: float, every: float = 0.1) -> Any:
+    """What `condition()` gives as soon as it is true; fails, naming `what` was waited for, after `limit` seconds."""
     end = time.monotonic() + limit
     while not (found := condition()):
-        assert time.monotonic() < end, f"not within {limit} s: {condition.__name__}"
+        assert time.monotonic() < end, f"not within {limit} s: {what}"
         time.sleep(every)
     return found
 
@@ -129,6 +139,13 @@ class Cluster:
     def jobs(self, *options: str) -> list[str]:
         """Ids of the jobs that wait or run."""
         return self.ask("squeue", "-h", "-o", "%i", *options).split()
+
+    def attempts(self, job: str) -> list[tuple[str, str]]:
+        """Memory and time limit of each job that had the rule and the wildcards of one, in the order of submission."""
+        lines = self.ask("squeue", "-h", "--states=all", "--sort=i", "-o", "%i|%k|%m|%l").splitlines()
+        facts = [line.split("|") for line in lines]
+        comment = next(fact[1] for fact in facts if fact[0] == job)
+        return [(memory, limit) for _, own, memory, limit in facts if own == comment]
 
     def ended(self) -> dict[str, str]:
         """How each job ended, as SLURM wrote it down: COMPLETED, CANCELLED, TIMEOUT, NODE_FAIL, FAILED."""
@@ -194,18 +211,18 @@ class Cluster:
         (self.folder / "slurm.conf").write_text(CONFIG.format(**facts))
         (self.folder / "gres.conf").write_text(GPUS)
         for name in ("slurm.conf", "gres.conf"):
-            (CONFIGURED / name).unlink(missing_ok=True)  # it led to a folder that is gone: whoever made it was killed
+            (CONFIGURED / name).unlink(missing_ok=True)  # one that is left over
             (CONFIGURED / name).symlink_to(self.folder / name)
         self._start(
             "munged",
             *("munged", "--foreground", f"--key-file={self.folder}/munge/key", f"--socket={self.folder}/munge/socket"),
             *(f"--{name}-file={self.folder}/munge/{name}" for name in ("pid", "log", "seed")),
         )
-        eventually((self.folder / "munge/socket").exists, limit=20)
+        eventually((self.folder / "munge/socket").exists, "munge's socket", limit=20)
         self.start_controller()
         for node in NODES:
             self.start_node(node)
-        eventually(self._all_idle, limit=60)
+        eventually(self._all_idle, "every node is idle", limit=60)
 
     def stop(self) -> None:
         with contextlib.suppress(subprocess.SubprocessError):
@@ -222,10 +239,7 @@ class Cluster:
         if jobs := self.jobs():
             self.ask("scancel", "--signal=KILL", "--full", *jobs)
             self.ask("scancel", *jobs)
-        eventually(self._no_jobs, limit=60)
-
-    def _no_jobs(self) -> bool:
-        return not self.jobs()
+        eventually(lambda: not self.jobs(), "no job is left", limit=60)
 
     def _all_idle(self) -> bool:
         with contextlib.suppress(subprocess.CalledProcessError):
@@ -270,7 +284,7 @@ def _free_ports(n: int) -> list[int]:
 @contextlib.contextmanager
 def running() -> Iterator[Cluster]:
     """A cluster that has started, stopped at the end, whatever happens; its folder is removed."""
-    folder = Path(tempfile.mkdtemp(prefix="aqa-slurm-"))  # a short path, as that of a socket must be
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))  # a short path, as that of a socket must be
     folder.chmod(0o755)  # munge asks that everybody can reach its socket
     cluster = Cluster(folder)
     try:
