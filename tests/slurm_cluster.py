@@ -47,7 +47,6 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 GresTypes=gpu
 AccountingStorageType=accounting_storage/none
-AccountingStorageTRES=gres/gpu
 JobCompType=jobcomp/filetxt
 JobCompLoc={folder}/log/jobs.txt
 ReturnToService=2
@@ -141,11 +140,11 @@ class Cluster:
         return self.ask("squeue", "-h", "-o", "%i", *options).split()
 
     def attempts(self, job: str) -> list[tuple[str, str]]:
-        """Memory and time limit of each job that had the rule and the wildcards of one, in the order of submission."""
-        lines = self.ask("squeue", "-h", "--states=all", "--sort=i", "-o", "%i|%k|%m|%l").splitlines()
-        facts = [line.split("|") for line in lines]
-        comment = next(fact[1] for fact in facts if fact[0] == job)
-        return [(memory, limit) for _, own, memory, limit in facts if own == comment]
+        """Memory and time limit of each job of the run, rule and wildcards of one, in the order of submission."""
+        lines = self.ask("squeue", "-h", "--states=all", "--sort=i", "-o", "%i|%m|%l|%j %k").splitlines()
+        facts = [line.split("|", 3) for line in lines]
+        same = next(fact[3] for fact in facts if fact[0] == job)
+        return [(memory, limit) for _, memory, limit, named in facts if named == same]
 
     def ended(self) -> dict[str, str]:
         """How each job ended, as SLURM wrote it down: COMPLETED, CANCELLED, TIMEOUT, NODE_FAIL, FAILED."""
