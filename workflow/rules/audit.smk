@@ -16,8 +16,8 @@ rule audit:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=30,
+        mem_mb=grown(1500),
+        runtime=grown(30),
         gpu=0,
     params:
         adapter=lambda wildcards: plugin("datasets", wildcards.dataset),

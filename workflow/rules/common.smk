@@ -43,9 +43,14 @@ wildcard_constraints:
     seed=r"[0-9]+",
 
 
+# Whether jobs run on a cluster: here where they are handed out, or there where one runs.
+ON_CLUSTER = workflow.non_local_exec or workflow.remote_exec
+
 # A cluster is asked for the device a rule wants. Here, a device that is not there must not keep two jobs from running
-# side by side: the default profile admits one GPU job at a time.
-GPU = int(workflow.non_local_exec or any(Path(os.sep, "dev").glob("nvidia[0-9]*")))
+# side by side, and of one that is there no two jobs share a card, unless `--resources gpu=4` says that there are more.
+GPU = int(ON_CLUSTER or any(Path(os.sep, "dev").glob("nvidia[0-9]*")))
+if not ON_CLUSTER:
+    workflow.global_resources.setdefault("gpu", 1)
 
 # To start no more than 100 jobs a second, Snakemake 9.27 looks at all ready jobs again a second after each look, and for
 # each job that ends once more: after 1000 jobs a thousand times a second. Without the limit it looks when a job ends.
@@ -54,6 +59,17 @@ if workflow.scheduling_settings is not None:
 
 # Beside a GPU some threads read frames and cut crops; without one the network needs every core itself.
 READERS = 4 if GPU else 1
+
+# Memory of the machine, not of the card, that the libraries of a GPU take in each process that uses it.
+GPU_MB = 4000 * GPU
+
+
+def grown(amount):
+    """Memory or run time that grows with each attempt, from a number or a function of the wildcards.
+
+    A cluster ends a job at its limits; tried again it gets twice, then three times as much.
+    """
+    return lambda wildcards, attempt: attempt * (amount(wildcards) if callable(amount) else amount)
 
 
 def protocol_of(wildcards):
@@ -93,6 +109,14 @@ SIMULATED = "|".join(name for name in SETTINGS.datasets if is_simulated(name)) o
 def source_of(feature_set):
     """What a feature set is made from: frames, keypoints or files."""
     return plugins.constant("features", plugin("features", feature_set), "source")
+
+
+def devices_of_features(wildcards):
+    return GPU * (source_of(wildcards.feature_set) == "frames")
+
+
+def features_mb(wildcards):
+    return 2000 + GPU_MB * devices_of_features(wildcards)
 
 
 def store_of_features(feature_set):
@@ -277,14 +301,29 @@ def kept_mb(wildcards):
     return block.memory_mb if block else 0
 
 
+def devices_of_prediction(wildcards):
+    """A network is asked on a device, a classic on none."""
+    return GPU * is_network(wildcards.row)
+
+
+def devices_of_training(wildcards):
+    return devices_of_prediction(wildcards) * training_of(wildcards).devices
+
+
+def predicting_mb(wildcards):
+    return 3000 + kept_mb(wildcards) + GPU_MB * devices_of_prediction(wildcards)
+
+
 def training_mb(wildcards):
     """Memory of training: of each device's process, and of those that read ahead for it."""
     block = training_of(wildcards)
-    return block.devices * (3000 + 1000 * block.workers + kept_mb(wildcards) * max(1, block.workers))
+    ahead = 1000 * block.workers + kept_mb(wildcards) * max(1, block.workers)
+    return block.devices * (3000 + ahead) + GPU_MB * devices_of_training(wildcards)
 
 
-def training_gpus(wildcards):
-    return GPU * training_of(wildcards).devices * is_network(wildcards.row)
+def training_minutes(wildcards):
+    """End to end takes a GPU hours. A run that is ended at its limit goes on from its checkpoint when tried again."""
+    return 720 if variant_of(wildcards).frames else 240
 
 
 def training_options(wildcards):

@@ -14,8 +14,8 @@ rule collect_failures:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=grown(1000),
+        runtime=grown(10),
         gpu=0,
     params:
         limits=as_json({name: SETTINGS.datasets[name].max_failed_fraction for name in used_datasets()}),
@@ -41,8 +41,8 @@ rule score:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grown(2000),
+        runtime=grown(30),
         gpu=0,
     params:
         table=lambda wildcards: as_json(table_block(wildcards.table)),
@@ -73,8 +73,8 @@ rule tabulate:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=grown(1000),
+        runtime=grown(10),
         gpu=0,
     params:
         tables=in_order({name: SETTINGS.tables[name].model_dump() for name in SETTINGS.make_tables}),
@@ -113,8 +113,8 @@ rule measure_quality:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=grown(3000),
+        runtime=grown(30),
         gpu=0,
     params:
         boxes=lambda wildcards, input: " ".join(f"--boxes {path}" for path in input.boxes),
@@ -144,8 +144,8 @@ rule measure_faults:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grown(2000),
+        runtime=grown(30),
         gpu=0,
     params:
         truth=lambda wildcards, input: " ".join(f"--truth {path}" for path in input.truth),
@@ -178,8 +178,8 @@ rule flag_keypoints:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grown(2000),
+        runtime=grown(30),
         gpu=0,
     params:
         stores=lambda wildcards, input: " ".join(

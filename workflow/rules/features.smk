@@ -14,9 +14,9 @@ rule extract_features:
         "../../envs/pose.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
-        gpu=lambda wildcards: GPU * (source_of(wildcards.feature_set) == "frames"),
+        mem_mb=grown(features_mb),
+        runtime=grown(60),
+        gpu=devices_of_features,
     params:
         extractor=lambda wildcards: plugin("features", wildcards.feature_set),
         options=lambda wildcards: as_json(SETTINGS.features[wildcards.feature_set].options),
@@ -41,8 +41,8 @@ rule import_features:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=30,
+        mem_mb=grown(1500),
+        runtime=grown(30),
         gpu=0,
     params:
         adapter=lambda wildcards: plugin("datasets", wildcards.dataset),

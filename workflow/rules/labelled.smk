@@ -17,8 +17,8 @@ rule measure_labelled:
         lambda wildcards: environment_of(*estimators_measured(wildcards.labels))
     threads: READERS
     resources:
-        mem_mb=3000,
-        runtime=120,
+        mem_mb=grown(3000 + GPU_MB),
+        runtime=grown(120),
         gpu=GPU,
     params:
         python=lambda wildcards: python_of(*estimators_measured(wildcards.labels)),
@@ -56,8 +56,8 @@ rule fine_tune_estimator:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=6000,
-        runtime=240,
+        mem_mb=grown(6000),
+        runtime=grown(240),
         gpu=0,
     params:
         labelled=lambda wildcards: in_order(

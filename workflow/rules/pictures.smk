@@ -27,8 +27,8 @@ for table in SETTINGS.make_tables:
             "../../envs/base.yaml"
         threads: 1
         resources:
-            mem_mb=2000,
-            runtime=20,
+            mem_mb=grown(2000),
+            runtime=grown(20),
             gpu=0,
         params:
             name=table,
@@ -54,8 +54,8 @@ rule contact_sheet:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grown(2000),
+        runtime=grown(20),
         gpu=0,
     params:
         version=stage_version("contact_sheet"),
@@ -88,8 +88,8 @@ rule overlay:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grown(2000),
+        runtime=grown(30),
         gpu=0,
     params:
         n_videos=SETTINGS.look.overlays,

@@ -14,8 +14,8 @@ rule detect_athlete:
         "../../envs/pose.yaml"
     threads: READERS
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=grown(2000 + GPU_MB),
+        runtime=grown(60),
         gpu=GPU,
     params:
         detector=lambda wildcards: plugin("detection", wildcards.detector),
@@ -44,8 +44,8 @@ rule estimate_keypoints:
         lambda wildcards: environment_of(wildcards.estimator)
     threads: READERS
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=grown(2000 + GPU_MB),
+        runtime=grown(60),
         gpu=GPU,
     params:
         estimator=lambda wildcards: plugin("pose", wildcards.estimator),
@@ -71,8 +71,8 @@ rule import_keypoints:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=30,
+        mem_mb=grown(1500),
+        runtime=grown(30),
         gpu=0,
     params:
         adapter=lambda wildcards: plugin("datasets", wildcards.dataset),
@@ -100,8 +100,8 @@ rule smooth_keypoints:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=grown(1000),
+        runtime=grown(30),
         gpu=0,
     params:
         estimator=lambda wildcards: plugin("pose", wildcards.estimator),

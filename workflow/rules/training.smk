@@ -18,8 +18,8 @@ rule draw_pairs:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=20,
+        mem_mb=grown(1500),
+        runtime=grown(20),
         gpu=0,
     params:
         options=draw_options,
@@ -62,9 +62,9 @@ for dataset, protocol in evaluated():
                 "../../envs/train.yaml"
             threads: lambda wildcards: training_of(wildcards).devices * (1 + training_of(wildcards).workers)
             resources:
-                mem_mb=training_mb,
-                runtime=240,
-                gpu=training_gpus,
+                mem_mb=grown(training_mb),
+                runtime=grown(training_minutes),
+                gpu=devices_of_training,
                 workers=lambda wildcards: training_of(wildcards).workers,  # no parameter: another number re-runs nothing
                 kept_mb=kept_mb,
             params:
@@ -111,10 +111,10 @@ for dataset, protocol in evaluated():
             "../../envs/train.yaml"
         threads: 1
         resources:
-            mem_mb=lambda wildcards: 3000 + kept_mb(wildcards),
+            mem_mb=grown(predicting_mb),
             kept_mb=kept_mb,
-            runtime=60,
-            gpu=lambda wildcards: GPU * ("draws" in needs_of(wildcards.row)),
+            runtime=grown(60),
+            gpu=devices_of_prediction,
         params:
             runs=lambda wildcards, input: " ".join(f"--run {Path(path).parent}" for path in input.configs),
             draws=lambda wildcards, input: " ".join(f"--draws {path}" for path in input.draws),

@@ -15,8 +15,8 @@ rule simulate:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=60,
+        mem_mb=grown(1500),
+        runtime=grown(60),
         gpu=0,
     params:
         options=lambda wildcards: as_json(SETTINGS.datasets[wildcards.dataset].options),
@@ -59,8 +59,8 @@ for dataset in SETTINGS.datasets:
             "../../envs/base.yaml"
         threads: 1
         resources:
-            mem_mb=1000,
-            runtime=10,
+            mem_mb=grown(1000),
+            runtime=grown(10),
             gpu=0,
         params:
             adapter=plugin("datasets", dataset),
@@ -84,8 +84,8 @@ rule extract_frames:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=60,
+        mem_mb=grown(1500),
+        runtime=grown(60),
         gpu=0,
     params:
         quality=lambda wildcards: SETTINGS.datasets[wildcards.dataset].quality,
@@ -111,8 +111,8 @@ rule make_folds:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=grown(1000),
+        runtime=grown(10),
         gpu=0,
     params:
         protocol=lambda wildcards: protocol_of(wildcards).use or wildcards.protocol,

@@ -23,8 +23,8 @@ rule train_detector:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=6000,
-        runtime=120,
+        mem_mb=grown(6000),
+        runtime=grown(120),
         gpu=0,
     params:
         truth=lambda wildcards, input: Path(input.truth[0]).parent,
@@ -49,8 +49,8 @@ rule train_estimator:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=6000,
-        runtime=120,
+        mem_mb=grown(6000),
+        runtime=grown(120),
         gpu=0,
     params:
         truth=lambda wildcards, input: Path(input.truth[0]).parent,
