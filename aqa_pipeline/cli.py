@@ -69,7 +69,7 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="config.yaml, then what lies over it, as with --configfile")],
 ) -> None:
     """Check a configuration without running anything."""
-    found = settings.check(merged(files))
+    found = settings.check(settings.merged(files))
     rows = sum(len(found.tables[table].rows) for table in found.make_tables)
     typer.echo(f"good: {len(found.make_tables)} table(s), {rows} rows")
     available = Availability(found)
@@ -79,22 +79,6 @@ def check(
         typer.echo(f"absent: labelled pictures {labels}, no {file}")
     for environment in available.environments_absent():
         typer.echo(f"absent: environment {environment}, run `make {environment}`")
-
-
-def merged(files: Sequence[Path]) -> dict:
-    """Configuration files laid over each other, as snakemake does it with --configfile."""
-    import yaml
-    from snakemake.utils import update_config
-
-    found: dict = {}
-    for file in files:
-        if not file.is_file():
-            raise InputError(f"{file}: no such configuration file")
-        try:
-            update_config(found, yaml.safe_load(file.read_text()) or {})
-        except yaml.YAMLError as error:
-            raise InputError(f"{file}: not YAML: {' '.join(str(error).split())}") from error
-    return found
 
 
 @app.command()
@@ -135,7 +119,7 @@ def audited(
     """The subject of an audit, read by its adapter and parted by its protocol, without Snakemake."""
     from aqa_pipeline.audit import Subject
 
-    found = settings.check(merged([Path("config.yaml"), *files])) if root is None else None
+    found = settings.check(settings.merged([Path("config.yaml"), *files])) if root is None else None
     block = found.audit.get(dataset, settings.Audit()) if found else settings.Audit()
     adapter, options = _source(found, dataset, root)
     samples = plugins.load("datasets", adapter).samples(**options)

@@ -60,7 +60,7 @@ rule train:
         workers=lambda wildcards: training_of(wildcards).workers,  # no parameter: another number re-runs nothing
         kept_mb=kept_mb,
     params:
-        out=lambda wildcards: f"results/runs/{row_of(wildcards)}/{wildcards.dataset}.{wildcards.protocol}",
+        out=lambda wildcards, output: str(Path(output.weights).parents[1]),
         run=run_options,
         options=lambda wildcards: as_json(variant_of(wildcards).options),
         python=launcher,
@@ -108,7 +108,7 @@ for dataset, protocol in evaluated():
             runtime=60,
             gpu=0,
         params:
-            out=f"results/runs/{{system}}.{{variant}}/{dataset}.{protocol}",
+            out=lambda wildcards, output: str(Path(output[0]).parents[1]),
             run=lambda wildcards, dataset=dataset: run_options(wildcards, dataset),
             options=lambda wildcards: as_json(variant_of(wildcards).options),
             folds=" ".join(f"--fold {fold}" for fold in folds_of(dataset, protocol)),
