@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import logging
 import os
 import re
@@ -79,6 +81,26 @@ def check(
         typer.echo(f"absent: labelled pictures {labels}, no {file}")
     for environment in available.environments_absent():
         typer.echo(f"absent: environment {environment}, run `make {environment}`")
+
+
+@app.command("plan")
+def plan_run(
+    files: Annotated[list[Path], typer.Argument(help="laid over config.yaml, as with --configfile")] = [],
+    as_json: Annotated[bool, typer.Option("--json", help="for machines: hours, MB and counts, unrounded")] = False,
+) -> None:
+    """Say what a run will cost before it starts: jobs, hours, memory, disk and files, stage by stage."""
+    from rich.console import Console
+
+    from aqa_pipeline import planning
+
+    found = settings.check(settings.merged([Path("config.yaml"), *files]))
+    stages, videos = planning.of_configuration(found, files)
+    if as_json:
+        typer.echo(json.dumps({"videos": videos, "stages": [dataclasses.asdict(stage) for stage in stages]}, indent=2))
+        return
+    for dataset, file in Availability(found).absent().items():
+        typer.echo(f"not planned: data set {dataset} is absent, no {file}")
+    planning.show(stages, videos, Console())
 
 
 @app.command()

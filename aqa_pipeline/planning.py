@@ -15,10 +15,14 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aqa_pipeline import plugins
 from aqa_pipeline.config import Config
 from aqa_pipeline.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 SHIPPED = Path(__file__).with_name("costs.csv")
 OWN = "this folder's results/benchmarks"
@@ -350,3 +354,46 @@ def of_configuration(settings: Config, files: Sequence[Path] = ()) -> tuple[list
     finished = jobs(files, everything=True) if Path("results/benchmarks").is_dir() else []
     stages = plan(jobs(files), work, own=measured(finished, work), shipped=read())
     return stages, dict(work.videos)
+
+
+def show(stages: Sequence[Stage], videos: Mapping[str, int], console: Console) -> None:
+    """Print a plan."""
+    from rich.table import Table
+
+    counted = ", ".join(f"{number} of {dataset}" for dataset, number in videos.items())
+    console.print(f"videos: {counted or 'none'}")
+    table = Table("stage", show_footer=True)
+    table.columns[0].footer = "all"
+    total = _total(stages)
+    for header in ("jobs", "CPU h", "GPU h", "longest job, h", "memory, MB", "disk, MB", "files"):
+        table.add_column(header, justify="right", footer=_cells(total)[len(table.columns) - 1])
+    for stage in stages:
+        table.add_row(stage.stage, *_cells(stage))
+    console.print(table)
+    for stage in stages:
+        for what, number in stage.unknown.items():
+            console.print(f"unknown, not in the figures: {stage.stage} of {what}, never measured; jobs: {number}")
+    for source in total.sources:
+        console.print(f"measured: {source}")
+
+
+def _total(stages: Sequence[Stage]) -> Stage:
+    """All stages as one."""
+    summed = ("jobs", "cpu_hours", "gpu_hours", "disk_mb", "files")
+    largest = ("longest_hours", "memory_mb")
+    return Stage(
+        "all",
+        **{name: sum(getattr(stage, name) for stage in stages) for name in summed},
+        **{name: max((getattr(stage, name) for stage in stages), default=0.0) for name in largest},
+        unknown={f"{stage.stage} of {what}": n for stage in stages for what, n in stage.unknown.items()},
+        sources=tuple(dict.fromkeys(source for stage in stages for source in stage.sources)),
+    )
+
+
+def _cells(stage: Stage) -> list[str]:
+    """Jobs, hours, memory, disk and files; a `+` where jobs of unknown cost come on top, `?` where all are."""
+    more = "+" if stage.unknown else ""
+    if sum(stage.unknown.values()) == stage.jobs:
+        return [str(stage.jobs), *["?"] * 5, str(stage.files)]
+    hours = [f"{number:.2f}{more}" for number in (stage.cpu_hours, stage.gpu_hours, stage.longest_hours)]
+    return [str(stage.jobs), *hours, f"{stage.memory_mb:.0f}{more}", f"{stage.disk_mb:.0f}{more}", str(stage.files)]
