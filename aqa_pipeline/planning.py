@@ -191,7 +191,7 @@ class Work:
     def _queries(self, job: Job) -> int:
         training = self._settings.variant(_row(job)).training
         if not training.epochs:
-            return training.steps * training.batch
+            return max(1, training.steps * training.batch)  # no steps: the weights as they are built
         folds = self._settings.datasets[job.names["dataset"]].protocols[job.names["protocol"]].folds
         return training.epochs * math.ceil(self.videos[job.names["dataset"]] * max(folds - 1, 1) / folds)
 
@@ -286,9 +286,7 @@ def _size(path: Path) -> tuple[int, int]:
     return path.stat().st_size, 0
 
 
-def _cost(
-    stage: str, of: str, device: str, taken: Sequence[tuple[float, str, dict[str, float]]], machine: str
-) -> Cost:
+def _cost(stage: str, of: str, device: str, taken: Sequence[tuple[float, str, dict[str, float]]], machine: str) -> Cost:
     amount, per = sum(units for units, _, _ in taken), taken[0][1]
     sums = {name: sum(job[name] for _, _, job in taken) / amount for name in taken[0][2]}
     sums["memory_mb"] = max(job["memory_mb"] for _, _, job in taken)

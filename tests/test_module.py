@@ -57,7 +57,7 @@ aqa:
 
 @pytest.fixture
 def study(tmp_path) -> Path:
-    """The folder of another workflow beside a copy of ours, which is not the installed one: a stage has another number."""
+    """The folder of another workflow beside a copy of ours, in which a stage has another number than the installed one."""
     house = clone(tmp_path / "house")
     stage = house / "aqa_pipeline" / "stages" / "import_features.py"
     stage.write_text(re.sub(r"^VERSION = \d+$", "VERSION = 4711", stage.read_text(), flags=re.M))
@@ -88,7 +88,9 @@ def test_it_runs_in_the_other_workflow_and_writes_under_its_prefix(study):
 
 def test_simulated_dives_are_planned_under_the_prefix(study):
     """The whole toy DAG: no path of a command is left where a run of its own would write."""
-    (study / "study.yaml").write_text("aqa:\n" + re.sub("^", "  ", (study.parent / "house/tiny.yaml").read_text(), flags=re.M))
+    (study / "study.yaml").write_text(
+        "aqa:\n" + re.sub("^", "  ", (study.parent / "house/tiny.yaml").read_text(), flags=re.M)
+    )
     answer = good(snakemake(study, "--dry-run", "--printshellcmds", configfile=""))
     jobs = planned(answer)
     assert (jobs["aqa_simulate"], jobs["aqa_list_samples_simdive"], jobs["aqa_train"]) == (2, 1, 8)

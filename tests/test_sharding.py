@@ -37,7 +37,14 @@ tables:
 """
 
 # Rules whose work is one for the whole data set, with their number of jobs here: two rows are fitted and predicted.
-GATHER = {"make_folds": 1, "collect_failures": 1, "fit_own_k_fold": 2, "predict_own_k_fold": 2, "score": 1, "tabulate": 1}
+GATHER = {
+    "make_folds": 1,
+    "collect_failures": 1,
+    "fit_own_k_fold": 2,
+    "predict_own_k_fold": 2,
+    "score": 1,
+    "tabulate": 1,
+}
 
 # The same without the floor, which reads no features and no more than its own part.
 AFTER_FEATURES = {"collect_failures": 1, "fit_own_k_fold": 1, "predict_own_k_fold": 1, "score": 1, "tabulate": 1}
@@ -130,7 +137,7 @@ def test_a_stage_of_another_version_is_made_again_and_what_comes_after(again, st
 
 
 def test_the_same_list_made_again_makes_nothing_of_its_shards_again(again):
-    """As after an edit of the CSV that changes no row: its dates say that everything is old, its rows that nothing is."""
+    """As after an edit of the CSV that changes no row: by its date everything is old, by its rows nothing is."""
     table = pd.read_csv(again / "own.csv")
     table.assign(path="./" + table.path).to_csv(again / "own.csv", index=False)
     before = written(again)
