@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import logging
 import os
 import re
@@ -69,7 +71,7 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="config.yaml, then what lies over it, as with --configfile")],
 ) -> None:
     """Check a configuration without running anything."""
-    found = settings.check(merged(files))
+    found = settings.check(settings.merged(files))
     rows = sum(len(found.tables[table].rows) for table in found.make_tables)
     typer.echo(f"good: {len(found.make_tables)} table(s), {rows} rows")
     available = Availability(found)
@@ -81,20 +83,24 @@ def check(
         typer.echo(f"absent: environment {environment}, run `make {environment}`")
 
 
-def merged(files: Sequence[Path]) -> dict:
-    """Configuration files laid over each other, as snakemake does it with --configfile."""
-    import yaml
-    from snakemake.utils import update_config
+@app.command("plan")
+def plan_run(
+    files: Annotated[list[Path], typer.Argument(help="laid over config.yaml, as with --configfile")] = [],
+    as_json: Annotated[bool, typer.Option("--json", help="for machines: hours, MB and counts, unrounded")] = False,
+) -> None:
+    """Say what a run will cost before it starts: jobs, hours, memory, disk and files, stage by stage."""
+    from rich.console import Console
 
-    found: dict = {}
-    for file in files:
-        if not file.is_file():
-            raise InputError(f"{file}: no such configuration file")
-        try:
-            update_config(found, yaml.safe_load(file.read_text()) or {})
-        except yaml.YAMLError as error:
-            raise InputError(f"{file}: not YAML: {' '.join(str(error).split())}") from error
-    return found
+    from aqa_pipeline import planning
+
+    found = settings.check(settings.merged([Path("config.yaml"), *files]))
+    stages, videos = planning.of_configuration(found, files)
+    if as_json:
+        typer.echo(json.dumps({"videos": videos, "stages": [dataclasses.asdict(stage) for stage in stages]}, indent=2))
+        return
+    for dataset, file in Availability(found).absent().items():
+        typer.echo(f"not planned: data set {dataset} is absent, no {file}")
+    planning.show(stages, videos, Console())
 
 
 @app.command()
@@ -135,7 +141,7 @@ def audited(
     """The subject of an audit, read by its adapter and parted by its protocol, without Snakemake."""
     from aqa_pipeline.audit import Subject
 
-    found = settings.check(merged([Path("config.yaml"), *files])) if root is None else None
+    found = settings.check(settings.merged([Path("config.yaml"), *files])) if root is None else None
     block = found.audit.get(dataset, settings.Audit()) if found else settings.Audit()
     adapter, options = _source(found, dataset, root)
     samples = plugins.load("datasets", adapter).samples(**options)

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -501,11 +503,15 @@ class Config(Strict):
         """Whether the run makes the data set itself."""
         return plugins.constant("datasets", self.adapter(dataset), "simulated_by") is not None
 
-    def adapter_options(self, dataset: str) -> dict[str, Any]:
-        """What the adapter is called with: for simulated data sets the folders that the simulate stage writes."""
+    def adapter_options(self, dataset: str, *, videos: Sequence[str] = ()) -> dict[str, Any]:
+        """What the adapter is called with: for simulated data sets the folders that the simulate stage writes.
+
+        `videos` are these folders where a workflow that imports ours has moved them.
+        """
         block = self.datasets[dataset]
         if self.is_simulated(dataset):
-            return {"folders": [f"results/videos/{dataset}/{shard:04d}" for shard in range(block.shards)]}
+            written = [f"results/videos/{dataset}/{shard:04d}" for shard in range(block.shards)]
+            return {"folders": list(videos) or written}
         return block.options
 
     def variant(self, row: str) -> Variant:
@@ -520,6 +526,31 @@ def check(config: dict[str, Any]) -> Config:
         return Config.model_validate(config)
     except ValidationError as error:
         raise InputError(_one_line(error)) from None
+
+
+def read(file: Path) -> dict[str, Any]:
+    """A configuration file as it stands; InputError where it is none."""
+    import yaml
+
+    if not file.is_file():
+        raise InputError(f"{file}: no such configuration file")
+    try:
+        return yaml.safe_load(file.read_text()) or {}
+    except yaml.YAMLError as error:
+        raise InputError(f"{file}: not YAML: {' '.join(str(error).split())}") from error
+
+
+def laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """A configuration over another, key by key, as snakemake does it with --configfile; BELOW is changed."""
+    from snakemake.utils import update_config
+
+    update_config(below, above)
+    return below
+
+
+def merged(files: Sequence[Path]) -> dict[str, Any]:
+    """Configuration files laid over each other."""
+    return functools.reduce(laid_over, map(read, files), {})
 
 
 def schema() -> str:

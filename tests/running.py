@@ -25,7 +25,8 @@ def clone(folder: Path) -> Path:
 
 
 def command(*arguments: str, configfile: str = "tiny.yaml") -> list[str]:
-    return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--configfile", *configfile.split()]
+    over = ["--configfile", *configfile.split()] if configfile else []
+    return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, *over]
 
 
 def environment() -> dict[str, str]:
@@ -49,3 +50,10 @@ def snakemake(folder: Path, *arguments: str, configfile: str = "tiny.yaml") -> s
 def good(answer: subprocess.CompletedProcess) -> subprocess.CompletedProcess:
     assert answer.returncode == 0, answer.stdout[-4000:] + answer.stderr[-8000:]
     return answer
+
+
+def planned(answer: subprocess.CompletedProcess) -> dict[str, int]:
+    """Jobs by rule of a dry run, by the table that Snakemake prints; `all` makes nothing and is left out."""
+    _, _, table = (answer.stdout + answer.stderr).partition("\nJob stats:\n")
+    rows = [line.split() for line in table.partition("\ntotal")[0].splitlines()[2:]]
+    return {rule: int(count) for rule, count in rows if rule != "all"}

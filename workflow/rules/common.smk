@@ -7,7 +7,12 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-sys.path.insert(0, workflow.basedir)  # the package beside this file, also when it is not installed
+# The folder of the Snakefile beside `workflow/`, also where another workflow imports it as a module.
+HOUSE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
+
+# The package in that folder, also when it is not installed and wherever the jobs run.
+sys.path.insert(0, str(HOUSE))
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(HOUSE), os.environ.get("PYTHONPATH"))))
 
 # Stages are run by the interpreter that runs Snakemake, also where its environment was not activated.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
@@ -20,6 +25,10 @@ from aqa_pipeline import config as settings_module
 from aqa_pipeline import environments, ledger, plugins
 from aqa_pipeline.availability import Availability
 from aqa_pipeline.errors import InputError
+
+# A workflow that imports this one gives what it wants otherwise; with --configfile Snakemake has laid it over already.
+if not workflow.modifier.is_main_snakefile():
+    config = settings_module.laid_over(settings_module.read(HOUSE / "config.yaml"), config)
 
 try:
     SETTINGS = settings_module.check(config)
@@ -100,6 +109,21 @@ def shards(dataset):
     return [f"{shard:04d}" for shard in range(SETTINGS.datasets[dataset].shards)]
 
 
+LISTS = "results/samples/{dataset}/{shard}.parquet"
+LISTS_HERE = workflow.modifier.path_modifier.replace_prefix(LISTS)  # where a workflow that imports ours has them
+
+
+def list_of_shard(wildcards):
+    """The list of a shard's videos.
+
+    Listing is a checkpoint where there are lists from before: once they are made again, Snakemake sees which are still
+    the same, and makes nothing of those shards again. Where there are none, all is planned at once.
+    """
+    if Path(LISTS_HERE.format(**wildcards)).exists():
+        getattr(checkpoints, f"list_samples_{wildcards.dataset}").get()
+    return LISTS
+
+
 is_simulated = SETTINGS.is_simulated
 adapter_options = SETTINGS.adapter_options
 
@@ -175,7 +199,13 @@ def annotation_files(dataset):
     """Files that the samples of a data set are read from, where the run does not make them."""
     if is_simulated(dataset):
         return []
-    return plugins.load("datasets", plugin("datasets", dataset)).annotation_files(**SETTINGS.datasets[dataset].options)
+    files = plugins.load("datasets", plugin("datasets", dataset)).annotation_files(**SETTINGS.datasets[dataset].options)
+    return users(files)
+
+
+def users(files):
+    """Files that a user named: they lie where the configuration says, whatever prefix a module's results get."""
+    return [local(str(file)) for file in files]
 
 
 # Estimators: some have an environment of their own.
@@ -209,7 +239,7 @@ def feature_inputs(wildcards):
     if source_of(wildcards.feature_set) == "frames":
         boxes = dict(boxes=f"results/boxes/{{dataset}}/{detector}/{{shard}}.h5") if block.detector else {}
         return dict(frames="results/frames/{dataset}/{shard}.h5", **boxes)
-    return dict(samples="results/samples/{dataset}/{shard}.parquet")
+    return dict(samples=list_of_shard(wildcards))
 
 
 FROM_FILES = "|".join(name for name in SETTINGS.features if source_of(name) == "files") or "none"
@@ -338,7 +368,7 @@ def clip_options(wildcards):
 
 def official_file(wildcards):
     """The released checkpoint that a row begins with, where it lies in the file system."""
-    return [name for name in [variant_of(wildcards).official] if name and Path(name).is_file()]
+    return users(name for name in [variant_of(wildcards).official] if name and Path(name).is_file())
 
 
 def truth_stores(wildcards, dataset):
@@ -463,7 +493,7 @@ def facts_of_row(row):
 def ledgers():
     """Files with the published figures that stand beside ours."""
     own = {name for t in SETTINGS.make_tables for name in SETTINGS.tables[t].published if name.endswith(".csv")}
-    return [ledger.FIGURES, *sorted(own)]
+    return users([ledger.FIGURES, *sorted(own)])
 
 
 def say_what_is_absent():
@@ -523,13 +553,13 @@ def table_block(table):
     return SETTINGS.tables[table].model_dump(exclude={"published"})
 
 
-def this_command():
+def this_command(wildcards, output):
     """What a user types to make the tables again; --configfile takes all words after it, so it comes last."""
     laid_over = [os.path.relpath(path) for path in workflow.configfiles]
     over = " ".join(path for path in laid_over if path != "config.yaml")
     single = " ".join(shlex.quote(f"{key}={as_json(value)}") for key, value in workflow.config_settings.config.items())
     options = [f" --config {single}" if single else "", f" --configfile {over}" if over else ""]
-    return "snakemake --cores 8 results/tables.csv" + "".join(options)
+    return f"snakemake --cores 8 {output.tables}" + "".join(options)
 
 
 def quality_files():

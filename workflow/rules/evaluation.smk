@@ -81,7 +81,7 @@ rule tabulate:
         variants=as_json({row: facts_of_row(row) for row in SETTINGS.rows()}),
         absent=as_json(unavailable()),
         published_as=as_json({n: b.published_as for n, b in SETTINGS.datasets.items() if b.published_as}),
-        command=this_command(),
+        command=this_command,
         version=stage_version("tabulate"),
     shell:
         "python -m aqa_pipeline.stages.tabulate {input.scores} {output.tables} {output.comparisons}"

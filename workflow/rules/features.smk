@@ -28,7 +28,7 @@ rule extract_features:
 
 rule import_features:
     input:
-        "results/samples/{dataset}/{shard}.parquet",
+        list_of_shard,
     output:
         "results/features/{dataset}/{feature_set}/{shard}.h5",
     log:

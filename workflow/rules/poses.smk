@@ -60,7 +60,7 @@ rule estimate_keypoints:
 # A data set that brings keypoints of its own: they stand where estimated ones would.
 rule import_keypoints:
     input:
-        "results/samples/{dataset}/{shard}.parquet",
+        list_of_shard,
     output:
         "results/keypoints/{dataset}/given.given/{shard}.h5",
     log:

@@ -68,7 +68,7 @@ for dataset, protocol in evaluated():
                 workers=lambda wildcards: training_of(wildcards).workers,  # no parameter: another number re-runs nothing
                 kept_mb=kept_mb,
             params:
-                out=f"results/runs/{{row}}/{dataset}.{protocol}",
+                out=lambda wildcards, output: str(Path(output[0]).parents[1]),
                 run=lambda wildcards, dataset=dataset: run_options(wildcards, dataset),
                 folds=" ".join(f"--fold {fold}" for fold in folds),
                 draws=lambda wildcards, input: " ".join(f"--draws {path}" for path in input.draws),

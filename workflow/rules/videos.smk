@@ -30,7 +30,7 @@ rule simulate:
 # The number of shards differs from data set to data set, so each has a rule of its own.
 for dataset in SETTINGS.datasets:
 
-    rule:
+    checkpoint:
         name:
             f"list_samples_{dataset}"
         input:
@@ -64,7 +64,7 @@ for dataset in SETTINGS.datasets:
             gpu=0,
         params:
             adapter=plugin("datasets", dataset),
-            options=as_json(adapter_options(dataset)),
+            options=lambda wildcards, input, dataset=dataset: as_json(adapter_options(dataset, videos=input.videos)),
             version=stage_version("list_samples"),
         shell:
             "python -m aqa_pipeline.stages.list_samples {output.samples} {output.shards}"
@@ -73,7 +73,7 @@ for dataset in SETTINGS.datasets:
 
 rule extract_frames:
     input:
-        "results/samples/{dataset}/{shard}.parquet",
+        list_of_shard,
     output:
         "results/frames/{dataset}/{shard}.h5",
     log:
