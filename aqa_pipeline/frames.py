@@ -1,4 +1,4 @@
-"""Video in, frames out. The only room that reads video files and folders of pictures.
+"""Video in, frames out. The only room that reads video files and folders of pictures, and that writes films.
 
 Frames are RGB uint8 arrays `(H, W, 3)`; a frame store keeps them as JPEG, all of one video in one run of bytes.
 
@@ -13,7 +13,7 @@ import itertools
 import logging
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -303,6 +303,38 @@ class StoredFrames(Sequence):
         for index in indices:
             start, end = self._offset[index] - begin, self._offset[index + 1] - begin
             yield decode_jpeg(jpeg[start:end])
+
+
+def write_video(path: Path, pictures: Iterable[np.ndarray], *, fps: float) -> None:
+    """Pictures (H, W, 3) uint8 RGB of one size to an MPEG-4 file, which appears under its name when it is whole.
+
+    OpenCV is silent when a film cannot be written; InputError where fewer frames stand in it than were given.
+    """
+    import cv2
+
+    given, writer = 0, None
+    with stores.replacing(path, suffix=Path(path).suffix) as temporary:
+        try:
+            for picture in pictures:
+                if writer is None:
+                    size = (picture.shape[1], picture.shape[0])
+                    writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*"mp4v"), fps, size)
+                writer.write(np.ascontiguousarray(picture[..., ::-1]))
+                given += 1
+        finally:
+            if writer is not None:
+                writer.release()
+        written = _frames_in(temporary)
+        if not given or written != given:
+            raise InputError(f"{path}: {written} of {given} frames could be written as MPEG-4 video; is the disk full?")
+
+
+def _frames_in(path: Path) -> int:
+    """Frames of a film by its index, which is written last; 0 where it cannot be opened."""
+    try:
+        return probe(path).n_frames
+    except InputError:
+        return 0
 
 
 def encode_jpeg(rgb: np.ndarray, quality: int = 90) -> np.ndarray:

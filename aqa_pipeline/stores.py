@@ -12,16 +12,20 @@ A store is written under a temporary name and renamed when it is whole, so a fil
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 import numpy as np
 
 from aqa_pipeline.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT = 1  # of the layout above
 
@@ -173,24 +177,45 @@ def write(path: Path, *, kind: str, version: int, made_by: Mapping[str, Any]) ->
         yield Writer(file)
 
 
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` that replaces it when the block ends well, and is removed otherwise."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+def read_table(path: Path, **options: Any) -> pd.DataFrame:
+    """A table that a stage wrote as parquet, with options of `pandas.read_parquet`; a damaged one is an InputError."""
+    import pandas as pd
+
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such table, expected parquet")
     try:
+        return pd.read_parquet(path, **options)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: damaged or not a parquet file; delete it to make it again") from error
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, suffix: str = "") -> Iterator[Path]:
+    """A temporary name beside `path` that replaces it when the block ends well, and is removed otherwise.
+
+    The name ends in `suffix`, for libraries that tell the format by it. Where the system says no (full, read-only), its
+    OSError names `path`, which not every library does.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part{suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path)
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno is not None and error.filename in (None, str(temporary)):
+            error.filename = str(path)
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a folder that is read-only or gone has nothing to take away
+            temporary.unlink()
 
 
 def _sweep(path: Path) -> None:
     """Take away what processes that were killed left beside `path`."""
-    for left in path.parent.glob(f".{path.name}.*.part"):
-        process = left.name.split(".")[-2]
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.part*"):
+        process = left.name.removeprefix(f".{path.name}.").partition(".")[0]
         if process.isdigit() and not Path(f"/proc/{process}").exists() and Path("/proc/self").exists():
             left.unlink(missing_ok=True)
 

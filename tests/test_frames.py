@@ -311,3 +311,19 @@ def test_a_video_cut_short_gives_what_is_there_and_says_so(tmp_path, caplog):
     assert f"cut.avi: ends after {n_frames} of about 30 frames, it may be cut short" in caplog.text
     with pytest.raises(InputError, match=rf"cut.avi: ends at frame {n_frames - 1}, expected frames 0 to 29"):
         frames.extract(path, last=29)
+
+
+def test_a_film_has_the_pictures_that_were_given(tmp_path):
+    pictures = [np.full((32, 48, 3), level, np.uint8) for level in (40, 120, 200)]
+    frames.write_video(tmp_path / "new" / "film.mp4", iter(pictures), fps=20.0)
+    read = [rgb for _, _, rgb in frames.decode(tmp_path / "new" / "film.mp4")]
+    assert [rgb.shape for rgb in read] == [(32, 48, 3)] * 3
+    np.testing.assert_allclose([rgb.mean() for rgb in read], [40, 120, 200], atol=4)
+
+
+def test_a_film_that_cannot_be_written_whole_is_none(tmp_path):
+    pictures = [np.zeros((32, 48, 3), np.uint8), np.zeros((32, 50, 3), np.uint8)]  # OpenCV passes the second over
+    for shown, said in ((pictures, "1 of 2"), ([], "0 of 0")):
+        with pytest.raises(InputError, match=f"film.mp4: {said} frames could be written"):
+            frames.write_video(tmp_path / "film.mp4", shown, fps=20.0)
+    assert list(tmp_path.iterdir()) == []

@@ -6,6 +6,7 @@ import sys
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -92,6 +93,36 @@ def test_what_a_killed_process_left_is_swept_away(tmp_path):
     with stores.write(tmp_path / "s.h5", kind="boxes", version=1, made_by={}):
         pass
     assert (dead.exists(), alive.exists(), other.exists()) == (False, True, True)
+
+
+def test_what_is_left_of_a_name_with_brackets_is_swept_too(tmp_path):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    (tmp_path / f".dive[1].mp4.{gone.pid}.part.mp4").touch()
+    with stores.replacing(tmp_path / "dive[1].mp4", suffix=".mp4") as temporary:
+        assert temporary.suffix == ".mp4"
+        temporary.touch()
+    assert os.listdir(tmp_path) == ["dive[1].mp4"]
+
+
+def test_what_the_system_refuses_is_named_by_the_file_that_was_wanted(tmp_path):
+    with pytest.raises(OSError, match="No space left") as full, stores.replacing(tmp_path / "a.csv"):
+        raise OSError(28, "No space left on device")
+    assert full.value.filename == str(tmp_path / "a.csv")
+    with pytest.raises(FileNotFoundError) as other, stores.replacing(tmp_path / "a.csv"):
+        (tmp_path / "b.csv").read_text()
+    assert other.value.filename == str(tmp_path / "b.csv")
+
+
+def test_a_damaged_table_is_named(tmp_path):
+    path = tmp_path / "t.parquet"
+    with pytest.raises(InputError, match=r"t.parquet: no such table"):
+        stores.read_table(path)
+    pd.DataFrame({"video_id": ["a", "b"], "score": [1.0, 2.0]}).to_parquet(path)
+    assert stores.read_table(path, columns=["score"])["score"].tolist() == [1.0, 2.0]
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(InputError, match=r"t.parquet: damaged or not a parquet file; delete it"):
+        stores.read_table(path)
 
 
 def test_wrong_kind_version_name_and_damage_are_named(tmp_path):

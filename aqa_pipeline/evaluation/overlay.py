@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aqa_pipeline import frames as videos
 from aqa_pipeline.evaluation.predictions import Predictions
 from aqa_pipeline.keypoint_sets import KeypointSet
 
@@ -42,7 +42,7 @@ class Story:
 
 def film(frames: Sequence[np.ndarray], story: Story, path: Path, *, fps: float, height: int = 540) -> None:
     """Write an mp4 of all frames (H, W, 3) with the story on them, enlarged to at least `height` pixels."""
-    write_mp4(pages(frames, story, height=height), path, fps=fps)
+    videos.write_video(path, pages(frames, story, height=height), fps=fps)
 
 
 def pages(frames: Sequence[np.ndarray], story: Story, *, height: int = 540) -> Iterator[np.ndarray]:
@@ -134,29 +134,6 @@ def phase_at(steps: Sequence[dict[str, Any]], number: int) -> str:
     """Name of the step that a frame lies in, empty before the first."""
     begun = [step["sub_action"] for step in steps if step["first_frame"] <= number]
     return begun[-1] if begun else ""
-
-
-def write_mp4(pictures: Iterator[np.ndarray], path: Path, *, fps: float) -> None:
-    """Pictures (H, W, 3) RGB to an MPEG-4 file that appears under its name when it is whole."""
-    import cv2
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")  # the suffix names the container
-    writer = None
-    try:
-        for picture in pictures:
-            if writer is None:
-                size = (picture.shape[1], picture.shape[0])
-                writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*"mp4v"), fps, size)
-            writer.write(np.ascontiguousarray(picture[..., ::-1]))
-        if writer is None or not writer.isOpened():
-            raise OSError(f"{path}: cannot be written as MPEG-4 video")
-        writer.release()
-        os.replace(temporary, path)
-    finally:
-        if writer is not None:
-            writer.release()
-        temporary.unlink(missing_ok=True)
 
 
 def _strip(story: Story, number: int, n_frames: int, width: int) -> np.ndarray:

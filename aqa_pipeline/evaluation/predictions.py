@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from aqa_pipeline import stores
 from aqa_pipeline.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -131,14 +132,7 @@ def joined(table: pd.DataFrame, where: str = "predictions", *, over_folds: OverF
 
 
 def _table(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    if not path.is_file():
-        raise InputError(f"{path}: no such predictions")
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as a parquet file ({error})") from error
+    table = stores.read_table(path)
     for column in COLUMNS:
         if column not in table:
             raise InputError(f"{path}: no column '{column}', {nearest(column, table.columns)}")

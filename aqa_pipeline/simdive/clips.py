@@ -5,9 +5,7 @@ Nothing of the truth (faults, noise-free execution, boxes, keypoints, masks) is 
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aqa_pipeline import stores
+from aqa_pipeline import frames, stores
 from aqa_pipeline.errors import InputError
 from aqa_pipeline.shards import shard_of
 from aqa_pipeline.simdive.camera import draw_camera
@@ -181,7 +179,7 @@ def simulate_shard(
         for index in progress(mine):
             clip = simulate_clip(draw_dive(seed, index), **size)
             video_id = clip.annotation["video_id"]
-            write_video(Path(videos) / f"{video_id}.mp4", clip.frames, fps=fps)
+            frames.write_video(Path(videos) / f"{video_id}.mp4", clip.frames, fps=fps)
             rows.append(dict(path=f"{video_id}.mp4", **clip.annotation))
             sub_actions = json.dumps([step["sub_action"] for step in clip.annotation["steps"]])
             of_pixels = dict(mask=clip.masks, splash=clip.splashes)
@@ -209,28 +207,6 @@ def _write_annotations(path: Path, rows: list[dict[str, Any]]) -> pd.DataFrame:
     with stores.replacing(path) as temporary:
         table.to_parquet(temporary, schema=schema, index=False)
     return table
-
-
-def write_video(path: Path, frames: np.ndarray, *, fps: float) -> None:
-    """Frames (T, H, W, 3) uint8 RGB to an MPEG-4 file, which appears under its name when it is whole."""
-    import cv2
-
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")  # the suffix names the container
-    height, width = frames.shape[1:3]
-    writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*"mp4v"), fps, (width, height))
-    try:
-        if not writer.isOpened():
-            raise OSError(f"{path}: cannot be written as MPEG-4 video")
-        for frame in frames:
-            writer.write(np.ascontiguousarray(frame[..., ::-1]))
-        writer.release()
-        os.replace(temporary, path)
-    finally:
-        writer.release()
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
 
 
 def _check(**settings: float) -> None:

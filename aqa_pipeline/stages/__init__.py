@@ -53,6 +53,17 @@ def command_line(function: Callable[..., None]) -> None:
         if error.errno is None:
             raise
         sys.exit(f"error: {error.filename or 'writing'}: {os.strerror(error.errno)}; nothing was left half-written")
+    except Exception as error:
+        if not _is_out_of_memory(error):
+            raise
+        said = str(error).partition("\n")[0] or "Python could not allocate more"
+        sys.exit(f"error: not enough memory ({said}); more shards or a smaller batch need less at once")
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out, of the machine or a GPU; torch and OpenCV say so in words alone."""
+    words = ("can't allocate memory", "out of memory", "Insufficient memory", "Cannot allocate memory")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
 def _with_options(function: Callable[..., None]) -> Callable[..., None]:

@@ -34,17 +34,15 @@ def audit(
     seed: int = 0,
 ) -> None:
     """Audit SAMPLES into the findings OUT, a CSV, and beside it OUT's .details.csv and .png."""
-    import pandas as pd
-
     from aqa_pipeline.audit import Subject
 
     subject = Subject(
         name,
-        pd.read_parquet(samples),
+        stores.read_table(samples),
         plugins.load("datasets", adapter),
         options=options,
-        folds=pd.read_parquet(folds) if folds else None,
-        others={path.stem: pd.read_parquet(path) for path in against},
+        folds=stores.read_table(folds) if folds else None,
+        others={path.stem: stores.read_table(path) for path in against},
         stores=frames,
         hashing=hashing,
         mirrored=mirrored,

@@ -20,7 +20,7 @@ def contact_sheet(
 
     from aqa_pipeline.evaluation import overlay, pictures
 
-    table = pd.read_parquet(samples).set_index("video_id")
+    table = stores.read_table(samples).set_index("video_id")
     lines = []
     for video_id in overlay.spread(table["score"], n_videos):
         row = table.loc[video_id]

@@ -32,19 +32,17 @@ def draw_pairs(
 
     Only videos in all feature sets of FEATURES are drawn, and where there are FRAMES or BOXES, in these too.
     """
-    import pandas as pd
-
     from aqa_pipeline.training import pairs
     from aqa_pipeline.training.data import open_features
     from aqa_pipeline.training.pictures import open_pictures
 
-    table = pd.read_parquet(samples)
+    table = stores.read_table(samples)
     view = "athlete" if boxes else "frame"
     with open_features(features or []) as inputs, open_pictures(frames, options={"view": view}, boxes=boxes) as shown:
         read = [*inputs.values(), *shown.values()]
         usable = [all(video_id in one for one in read) for video_id in table["video_id"]]
     options = dict(exemplars=exemplars, n_exemplars=n_exemplars, steps=steps, epochs=epochs, batch=batch, seed=seed)
-    draws = pairs.draw_pairs(table[usable], pd.read_parquet(folds), **options)
+    draws = pairs.draw_pairs(table[usable], stores.read_table(folds), **options)
     with stores.replacing(out) as path:
         draws.to_parquet(path, index=False)
 

@@ -17,7 +17,7 @@ def extract_frames(samples: Path, out: Path, *, quality: int = 90, max_height: i
     """
     import pandas as pd
 
-    table = pd.read_parquet(samples).set_index("video_id")
+    table = stores.read_table(samples).set_index("video_id")
 
     def make(video_id: str) -> tuple[dict, dict]:
         row = table.loc[video_id]

@@ -17,9 +17,8 @@ def import_features(samples: Path, out: Path, *, adapter: str, options: Options 
     (npz, HDF5) are searched for ARRAY.
     """
     import numpy as np
-    import pandas as pd
 
-    table = pd.read_parquet(samples).set_index("video_id")
+    table = stores.read_table(samples).set_index("video_id")
     dataset = plugins.load("datasets", adapter)
     made = made_by("import_features", adapter=adapter, options=options, array=array)
     with stores.write(out, kind="features", version=VERSION, made_by=made) as store:

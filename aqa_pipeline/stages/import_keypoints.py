@@ -15,11 +15,9 @@ def import_keypoints(samples: Path, out: Path, *, adapter: str, options: Options
 
     A data set that brings its own hands them out; otherwise each sample's path is a keypoint file (npz, csv or json).
     """
-    import pandas as pd
-
     from aqa_pipeline.pose import precomputed
 
-    table = pd.read_parquet(samples).set_index("video_id")
+    table = stores.read_table(samples).set_index("video_id")
     dataset = plugins.load("datasets", adapter)
     made = made_by("import_keypoints", adapter=adapter, options=options)
     with stores.write(out, kind="keypoints", version=VERSION, made_by=made) as store:

@@ -30,11 +30,9 @@ def make_folds(
 
     EXCLUDING are samples of other data sets: clips that they test are kept out of training and validation here.
     """
-    import pandas as pd
-
     chosen = dict(n_folds=n_folds, validation=validation, seed=seed, **options)
-    others = [pd.read_parquet(path) for path in excluding]
-    table = parted(pd.read_parquet(samples), protocol, chosen, others)
+    others = [stores.read_table(path) for path in excluding]
+    table = parted(stores.read_table(samples), protocol, chosen, others)
     with stores.replacing(out) as temporary:
         table.to_parquet(temporary, index=False)
 

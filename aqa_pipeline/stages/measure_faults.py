@@ -16,7 +16,7 @@ def measure_faults(samples: Path, out: Path, *, truth: list[Path], keypoints: li
     from aqa_pipeline import stores
     from aqa_pipeline.evaluation import quality
 
-    rows = quality.fault_rows(pd.read_parquet(samples), truth, keypoints)
+    rows = quality.fault_rows(stores.read_table(samples), truth, keypoints)
     with stores.replacing(out) as temporary:
         pd.DataFrame(rows).to_csv(temporary, index=False, float_format="%.4f", lineterminator="\n")
 

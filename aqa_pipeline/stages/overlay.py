@@ -33,7 +33,7 @@ def overlay(
     from aqa_pipeline.evaluation import overlay as films
     from aqa_pipeline.evaluation import predictions as of_runs
 
-    table = pd.read_parquet(samples)
+    table = stores.read_table(samples)
     found = of_runs.read(predictions, over_folds="mean") if predictions else None
     row = predictions[0].parts[-4] if predictions else ""
     known = table if found is None else table[table["video_id"].isin(found.video_ids)]
@@ -65,14 +65,12 @@ def overlay(
 
 def _running(predictions: list[Path], features: list[Path], draws: Path | None, samples, video_id: str, n_frames: int):
     """The score so far, by the run of the first seed that tests the video; None without features."""
-    import pandas as pd
-
     if not predictions or not features:
         return None
     from aqa_pipeline.training import runs
     from aqa_pipeline.training.so_far import scores_so_far
 
-    run = next(path.parent for path in predictions if video_id in set(pd.read_parquet(path)["video_id"]))
+    run = next(path.parent for path in predictions if video_id in set(stores.read_table(path)["video_id"]))
     settings, _ = runs.load_settings(run)
     table = runs.read_table(draws, settings.fold) if draws else None
     with runs.open_inputs(runs.Files(features=features), threads=1, roles=settings.roles) as inputs:

@@ -33,12 +33,10 @@ def predict(
     FRAMES are shown, is what the first run was trained with; masks are labels, and no prediction reads them.
     Resized frames stay in memory up to MEMORY_MB.
     """
-    import pandas as pd
-
     from aqa_pipeline import plugins
     from aqa_pipeline.training import runs
 
-    known, parts = pd.read_parquet(samples), pd.read_parquet(folds)
+    known, parts = stores.read_table(samples), stores.read_table(folds)
     files = runs.Files(features=features or [], truth=truth, frames=frames, boxes=boxes)
     settings, _ = runs.load_settings(run[0])
     needs = plugins.constant("systems", settings.system, "needs") or ()

@@ -56,12 +56,10 @@ def train(
     One thread makes a run the same bit by bit. WORKERS are processes that read batches ahead. A run that was killed
     goes on from the state that it left in its folder.
     """
-    import pandas as pd
-
-    from aqa_pipeline import plugins, weights
+    from aqa_pipeline import plugins, stores, weights
     from aqa_pipeline.training import ranks, runs
 
-    table, parts = pd.read_parquet(samples), pd.read_parquet(folds)
+    table, parts = stores.read_table(samples), stores.read_table(folds)
     files = runs.Files(features=features or [], truth=truth, frames=frames, boxes=boxes, masks=masks)
     begins = dict(file=official, sha256=weights.sha256(official)) if official else {}
     labels = dict(mask_folders=_paths(table, "masks"), splashes=_paths(table, "splash"))

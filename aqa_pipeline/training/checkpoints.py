@@ -36,11 +36,11 @@ class Checkpoint:
 
     def save(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """Write the state in place of the last one."""
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         apart = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
         with stores.replacing(self.path) as path:
-            save_file(apart, path, {"fingerprint": self.fingerprint, "facts": json.dumps(dict(facts))})
+            path.write_bytes(save(apart, {"fingerprint": self.fingerprint, "facts": json.dumps(dict(facts))}))
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """The state that this run left behind, if it did; that of another run is passed over."""

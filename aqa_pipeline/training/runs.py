@@ -270,21 +270,19 @@ def open_inputs(
 
 def read_table(path: Path, fold: int) -> pd.DataFrame:
     """The draws of one fold."""
-    import pandas as pd
-
-    return pd.read_parquet(path, filters=[("fold", "==", fold)])
+    return stores.read_table(path, filters=[("fold", "==", fold)])
 
 
 def save(run: Run, folder: Path) -> None:
     """Write weights, configuration and history; each file appears whole or not at all."""
     import pandas as pd
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save as to_bytes
 
     scales = {f"data.{name}": np.ascontiguousarray(value) for name, value in run.data.scales.items()}
     weights = {f"model.{name}": np.ascontiguousarray(value) for name, value in run.weights.items()}
     config = dict(settings=asdict(run.settings), facts=run.data.facts.to_json(), swapped=run.swapped)
     with stores.replacing(folder / "weights.safetensors") as path:
-        save_file(weights | scales, path)
+        path.write_bytes(to_bytes(weights | scales))
     with stores.replacing(folder / "history.csv") as path:
         pd.DataFrame(run.history or [], columns=None if run.history else ["step", "loss"]).to_csv(path, index=False)
     with stores.replacing(folder / "config.json") as path:  # last: where it stands, the run is whole

@@ -144,12 +144,12 @@ def _has(network: torch.nn.Module, head: str | tuple[str, ...]) -> bool:
 
 def save(path: Path, tensors: Mapping[str, torch.Tensor], **about: Any) -> None:
     """Write weights with their facts: matrices as float16, vectors (biases, normalisation) as float32."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save as to_bytes
 
     stored = {key: _compact(tensor.detach().cpu()) for key, tensor in tensors.items()}
     with stores.replacing(path) as temporary:
         # One entry: several would be written in an order that changes from run to run.
-        save_file(stored, temporary, metadata={"about": json.dumps(about, sort_keys=True)})
+        temporary.write_bytes(to_bytes(stored, metadata={"about": json.dumps(about, sort_keys=True)}))
 
 
 def register(name: str, path: Path) -> None:

@@ -119,7 +119,7 @@ def test_runs_that_do_not_fit_are_named(changed, message):
 def test_unusable_files_are_named(tmp_path):
     with pytest.raises(InputError, match="found no file"):
         predictions.read([])
-    with pytest.raises(InputError, match=r"nothing.parquet: no such predictions"):
+    with pytest.raises(InputError, match=r"nothing.parquet: no such table"):
         predictions.read([tmp_path / "nothing.parquet"])
     (tmp_path / "text.parquet").write_text("no parquet")
     with pytest.raises(InputError, match=r"text.parquet: cannot be read"):

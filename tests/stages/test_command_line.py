@@ -18,6 +18,10 @@ def stage(source: Path, *, kind: str, number: int = 3, options: Options = {}) ->
         raise InputError("kind: found 'wrong', expected 'right'")
     if kind == "full":
         raise OSError(28, "No space left on device", "out.h5")
+    if kind == "memory":
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory\\nmore")
+    if kind == "bug":
+        raise RuntimeError("list of names is not a set")
     print(source, kind, number, options)
 
 command_line(stage)
@@ -46,10 +50,21 @@ def test_mistakes_are_one_line(tmp_path):
     for kind, message in (
         ("wrong", "error: kind: found 'wrong', expected 'right'\n"),
         ("full", "error: out.h5: No space left on device; nothing was left half-written\n"),
+        (
+            "memory",
+            "error: not enough memory ([enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory); "
+            "more shards or a smaller batch need less at once\n",
+        ),
     ):
         answer = run(tmp_path, "a.h5", "--kind", kind)
         assert answer.returncode != 0
         assert answer.stderr == message
+
+
+def test_a_bug_keeps_its_traceback(tmp_path):
+    answer = run(tmp_path, "a.h5", "--kind", "bug")
+    assert answer.returncode != 0
+    assert "Traceback" in answer.stderr
 
 
 def test_options_that_are_no_json_object_are_refused(tmp_path):
