@@ -109,19 +109,9 @@ def shards(dataset):
     return [f"{shard:04d}" for shard in range(SETTINGS.datasets[dataset].shards)]
 
 
-LISTS = "results/samples/{dataset}/{shard}.parquet"
-LISTS_HERE = workflow.modifier.path_modifier.replace_prefix(LISTS)  # where a workflow that imports ours has them
-
-
-def list_of_shard(wildcards):
-    """The list of a shard's videos.
-
-    Listing is a checkpoint where there are lists from before: once they are made again, Snakemake sees which are still
-    the same, and makes nothing of those shards again. Where there are none, all is planned at once.
-    """
-    if Path(LISTS_HERE.format(**wildcards)).exists():
-        getattr(checkpoints, f"list_samples_{wildcards.dataset}").get()
-    return LISTS
+# The list of a shard's videos. Listing is a checkpoint, after which Snakemake decides anew about what directly depends on
+# it. So every job of a shard has the list among its inputs, whatever it reads: a list that is the same makes none again.
+SHARD_LIST = "results/samples/{dataset}/{shard}.parquet"
 
 
 is_simulated = SETTINGS.is_simulated
@@ -235,18 +225,19 @@ def feature_inputs(wildcards):
     block = SETTINGS.features[wildcards.feature_set]
     detector, estimator = block.detector or "given", block.estimator or "given"
     if source_of(wildcards.feature_set) == "keypoints":
-        return dict(keypoints=f"results/keypoints/{{dataset}}/{detector}.{estimator}/{{shard}}.h5")
+        return [f"results/keypoints/{{dataset}}/{detector}.{estimator}/{{shard}}.h5"]
     if source_of(wildcards.feature_set) == "frames":
-        boxes = dict(boxes=f"results/boxes/{{dataset}}/{detector}/{{shard}}.h5") if block.detector else {}
-        return dict(frames="results/frames/{dataset}/{shard}.h5", **boxes)
-    return dict(samples=list_of_shard(wildcards))
+        boxes = [f"results/boxes/{{dataset}}/{detector}/{{shard}}.h5"] if block.detector else []
+        return ["results/frames/{dataset}/{shard}.h5", *boxes]
+    return []
 
 
 FROM_FILES = "|".join(name for name in SETTINGS.features if source_of(name) == "files") or "none"
 
 
-# Estimators that smooth the keypoints of another block.
+# Estimators that smooth the keypoints of another block, and those that look at pictures.
 SMOOTHED = "|".join(name for name in SETTINGS.pose if SETTINGS.smooths(name)) or "none"
+ESTIMATED = "|".join(name for name in SETTINGS.pose if not SETTINGS.smooths(name)) or "none"
 
 
 def raw_keypoints(wildcards):

@@ -3,7 +3,8 @@
 
 rule extract_features:
     input:
-        unpack(feature_inputs),
+        stores=feature_inputs,
+        listed=SHARD_LIST,
     output:
         "results/features/{dataset}/{feature_set}/{shard}.h5",
     log:
@@ -22,13 +23,13 @@ rule extract_features:
         options=lambda wildcards: as_json(SETTINGS.features[wildcards.feature_set].options),
         version=stage_version("extract_features"),
     shell:
-        "python -m aqa_pipeline.stages.extract_features {input} --out {output}"
+        "python -m aqa_pipeline.stages.extract_features {input.stores} --out {output}"
         " --extractor {params.extractor} --options {params.options:q} > {log} 2>&1"
 
 
 rule import_features:
     input:
-        list_of_shard,
+        SHARD_LIST,
     output:
         "results/features/{dataset}/{feature_set}/{shard}.h5",
     log:

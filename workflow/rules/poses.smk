@@ -3,7 +3,8 @@
 
 rule detect_athlete:
     input:
-        "results/frames/{dataset}/{shard}.h5",
+        frames="results/frames/{dataset}/{shard}.h5",
+        listed=SHARD_LIST,
     output:
         "results/boxes/{dataset}/{detector}/{shard}.h5",
     log:
@@ -24,7 +25,7 @@ rule detect_athlete:
         athlete_options=lambda wildcards: as_json(SETTINGS.detection[wildcards.detector].athlete_options),
         version=stage_version("detect_athlete"),
     shell:
-        "python -m aqa_pipeline.stages.detect_athlete {input} {output}"
+        "python -m aqa_pipeline.stages.detect_athlete {input.frames} {output}"
         " --detector {params.detector} --options {params.options:q}"
         " --athlete {params.athlete} --athlete-options {params.athlete_options:q} --threads {threads} > {log} 2>&1"
 
@@ -33,6 +34,7 @@ rule estimate_keypoints:
     input:
         frames="results/frames/{dataset}/{shard}.h5",
         boxes="results/boxes/{dataset}/{detector}/{shard}.h5",
+        listed=SHARD_LIST,
         weights=lambda wildcards: made_weights(wildcards.estimator),
     output:
         "results/keypoints/{dataset}/{detector}.{estimator}/{shard}.h5",
@@ -40,6 +42,8 @@ rule estimate_keypoints:
         "results/logs/estimate_keypoints/{dataset}.{detector}.{estimator}.{shard}.log",
     benchmark:
         "results/benchmarks/estimate_keypoints/{dataset}.{detector}.{estimator}.{shard}.tsv"
+    wildcard_constraints:
+        estimator=ESTIMATED,
     conda:
         lambda wildcards: environment_of(wildcards.estimator)
     threads: READERS
@@ -60,7 +64,7 @@ rule estimate_keypoints:
 # A data set that brings keypoints of its own: they stand where estimated ones would.
 rule import_keypoints:
     input:
-        list_of_shard,
+        SHARD_LIST,
     output:
         "results/keypoints/{dataset}/given.given/{shard}.h5",
     log:
@@ -88,6 +92,7 @@ rule smooth_keypoints:
     input:
         keypoints=raw_keypoints,
         boxes=boxes_behind,
+        listed=SHARD_LIST,
     output:
         "results/keypoints/{dataset}/{detector}.{estimator}/{shard}.h5",
     log:

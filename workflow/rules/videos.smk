@@ -73,7 +73,7 @@ for dataset in SETTINGS.datasets:
 
 rule extract_frames:
     input:
-        list_of_shard,
+        SHARD_LIST,
     output:
         "results/frames/{dataset}/{shard}.h5",
     log:
