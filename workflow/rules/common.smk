@@ -52,8 +52,9 @@ wildcard_constraints:
     seed=r"[0-9]+",
 
 
-# Whether jobs run on a cluster: here where they are handed out, or there where one runs.
-ON_CLUSTER = workflow.non_local_exec or workflow.remote_exec
+# Whether jobs run on a cluster: where they are handed out, which a number of `jobs` without `cores` says (Snakemake looks
+# at the executor only after the rules are read), and where one of them runs.
+ON_CLUSTER = workflow.resource_settings.nodes is not None or workflow.remote_exec
 
 # A cluster is asked for the device a rule wants. Here, a device that is not there must not keep two jobs from running
 # side by side, and of one that is there no two jobs share a card, unless `--resources gpu=4` says that there are more.
