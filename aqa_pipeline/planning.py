@@ -82,10 +82,10 @@ class Cost:
     device: str  # cpu or gpu
     per: str  # video, query of training, or run
     jobs: int  # measured
-    seconds: float  # of the clock
+    seconds: float  # of the clock, as all that follow for one unit
     cpu_seconds: float  # of all cores
-    memory_mb: float  # the most that any job took
-    disk_mb: float
+    memory_mb: float  # the most that any job took, whatever its size
+    disk_mb: float  # of a whole run where a network is trained
     files: float  # within folders that are an output
     machine: str
 
@@ -115,7 +115,6 @@ def jobs(files: Sequence[Path] = (), *, everything: bool = False) -> list[Job]:
     from snakemake.api import SnakemakeApi
     from snakemake.exceptions import WorkflowError
     from snakemake.logging import logger
-    from snakemake.settings.enums import Quietness
     from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings
 
     snakefile = Path("Snakefile")
@@ -123,8 +122,8 @@ def jobs(files: Sequence[Path] = (), *, everything: bool = False) -> list[Job]:
         raise InputError(f"no Snakefile in {Path.cwd()}, expected the folder of the workflow")
     planned = _Planned()
     try:
-        with SnakemakeApi(OutputSettings(dryrun=True, quiet={Quietness.ALL})) as api:
-            logger.addHandler(planned)
+        with SnakemakeApi(OutputSettings(dryrun=True)) as api:
+            logger.handlers[:] = [planned]  # in place of the one that prints
             settings = ConfigSettings(configfiles=[Path(file) for file in files])
             # So many cores that all jobs that are ready are planned at once.
             workflow = api.workflow(ResourceSettings(cores=100_000), settings, snakefile=snakefile)
@@ -132,8 +131,6 @@ def jobs(files: Sequence[Path] = (), *, everything: bool = False) -> list[Job]:
             dag.execute_workflow(executor="dryrun")
     except WorkflowError as error:
         raise InputError(" ".join(str(error).split())) from error
-    finally:
-        logger.removeHandler(planned)
     return planned.jobs
 
 
@@ -189,6 +186,10 @@ class Work:
         if job.stage in OF_SHARDS:
             return self.videos[dataset] / self._settings.datasets[dataset].shards, "video"
         return (self.videos[dataset], "video") if job.stage in NAMES else (1, "run")
+
+    def stored(self, job: Job) -> float:
+        """Units that the size of its outputs grows with: a network is no larger for being trained longer."""
+        return 1 if job.stage == "train" else self.units(job)[0]
 
     def _queries(self, job: Job) -> int:
         training = self._settings.variant(_row(job)).training
@@ -247,15 +248,13 @@ def measured(finished: Iterable[Job], work: Work, *, machine: str = OWN, plugins
 
     `plugins_alone` leaves out what only means something in the folder where it was measured: its rows and blocks.
     """
-    found: dict[tuple[str, str, str], list[tuple[float, str, dict[str, float]]]] = {}
+    found: dict[tuple[str, str, str], list[Job]] = {}
     for job in finished:
         if not (job.benchmark.is_file() and all(path.exists() for path in job.outputs)):
             continue
-        amount, per = work.units(job)
-        for of in filter(None, (work.plugin(job), *([] if plugins_alone else [work.exactly(job)]))):
-            key = (job.stage, of, "gpu" if job.gpu else "cpu")
-            found.setdefault(key, []).append((amount, per, _taken(job)))
-    return [_cost(*key, taken, machine) for key, taken in sorted(found.items())]
+        for of in {work.plugin(job), None if plugins_alone else work.exactly(job)} - {None}:
+            found.setdefault((job.stage, of, "gpu" if job.gpu else "cpu"), []).append(job)
+    return [_cost(*key, done, work, machine) for key, done in sorted(found.items())]
 
 
 def _taken(job: Job) -> dict[str, float]:
@@ -288,11 +287,20 @@ def _size(path: Path) -> tuple[int, int]:
     return path.stat().st_size, 0
 
 
-def _cost(stage: str, of: str, device: str, taken: Sequence[tuple[float, str, dict[str, float]]], machine: str) -> Cost:
-    amount, per = sum(units for units, _, _ in taken), taken[0][1]
-    sums = {name: sum(job[name] for _, _, job in taken) / amount for name in taken[0][2]}
-    sums["memory_mb"] = max(job["memory_mb"] for _, _, job in taken)
-    return Cost(stage, of, device, per, len(taken), machine=machine, **sums)
+def _cost(stage: str, of: str, device: str, done: Sequence[Job], work: Work, machine: str) -> Cost:
+    taken = [_taken(job) for job in done]
+    amount, stored = sum(work.units(job)[0] for job in done), sum(work.stored(job) for job in done)
+    return Cost(
+        stage,
+        of,
+        device,
+        per=work.units(done[0])[1],
+        jobs=len(done),
+        **{name: sum(figures[name] for figures in taken) / amount for name in ("seconds", "cpu_seconds")},
+        memory_mb=max(figures["memory_mb"] for figures in taken),
+        **{name: sum(figures[name] for figures in taken) / stored for name in ("disk_mb", "files")},
+        machine=machine,
+    )
 
 
 def read(path: Path = SHIPPED) -> list[Cost]:
@@ -338,8 +346,8 @@ def _stage(stage: str, found: Sequence[tuple[Job, Cost | None]], work: Work) -> 
         gpu_hours=sum(cost.seconds * units for job, cost, units in costed if job.gpu) / 3600,
         longest_hours=max((cost.seconds * units for _, cost, units in costed), default=0.0) / 3600,
         memory_mb=max((cost.memory_mb for _, cost, _ in costed), default=0.0),
-        disk_mb=sum(cost.disk_mb * units for _, cost, units in costed),
-        files=sum(job.n_files for job, _ in found) + round(sum(cost.files * units for _, cost, units in costed)),
+        disk_mb=sum(cost.disk_mb * work.stored(job) for job, cost, _ in costed),
+        files=sum(job.n_files for job, _ in found) + round(sum(c.files * work.stored(job) for job, c, _ in costed)),
         unknown=unknown,
         sources=tuple(dict.fromkeys(cost.machine for _, cost, _ in costed)),
     )

@@ -57,7 +57,7 @@ aqa:
 
 @pytest.fixture
 def study(tmp_path) -> Path:
-    """The folder of another workflow beside a copy of ours, in which a stage has a number that the installed one lacks."""
+    """The folder of another workflow beside a copy of ours, whose stage has another number than the installed one."""
     house = clone(tmp_path / "house")
     stage = house / "aqa_pipeline" / "stages" / "import_features.py"
     stage.write_text(re.sub(r"^VERSION = \d+$", "VERSION = 4711", stage.read_text(), flags=re.M))

@@ -104,7 +104,7 @@ def test_files_within_a_folder_count(work, tmp_path):
     done.outputs[0].mkdir()
     for name in "abcde":
         (done.outputs[0] / name).write_bytes(b"x" * 100)
-    [cost, _] = planning.measured([done], work)
+    [cost] = planning.measured([done], work)  # the data set is called like its adapter
     assert (cost.files, cost.disk_mb) == (0.04, 5e-6)  # the folder itself is one of the five
     [stage] = planning.plan([planned], work, own=[cost])
     assert stage.files == 3 + 4
@@ -137,6 +137,18 @@ def test_what_was_never_measured_is_unknown(work):
     assert (detection.jobs, detection.cpu_hours) == (3, 0.5)
     assert detection.unknown == {"embedded on a GPU": 1, "blazepose": 1}
     assert (frames.unknown, training.unknown) == ({"-": 1}, {"usdl.default": 1})
+
+
+def test_a_network_is_no_larger_for_being_trained_longer(work, tmp_path):
+    done = []
+    for fold in range(2):
+        planned = row("train", "core.frozen", fold=f"fold{fold}")
+        paths = dict(benchmark=tmp_path / f"{fold}.tsv", outputs=(tmp_path / f"{fold}",))
+        done.append(finished(dataclasses.replace(planned, **paths), seconds=1, cpu_seconds="1", mb=1, size=3_000_000))
+    [cost, _] = planning.measured(done, work)
+    assert (cost.of, cost.disk_mb) == ("core", 3.0)
+    [longer] = planning.plan([row("train", "core.frozen", fold="fold2")], work, own=[cost])
+    assert longer.disk_mb == 3.0
 
 
 def test_hours_of_a_gpu_are_those_of_the_clock(work):
