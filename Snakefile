@@ -25,6 +25,10 @@ include: "workflow/rules/audit.smk"
 say_what_is_absent()
 
 
+onerror:
+    say_what_is_full()
+
+
 localrules:
     all,
     embedded_weights,

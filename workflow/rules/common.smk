@@ -3,6 +3,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -649,3 +650,9 @@ def audit_options(wildcards, input):
 
 def _paths(files):
     return [] if files is None else [files] if isinstance(files, str) else list(files)
+
+
+def say_what_is_full():
+    """A stage on a full disk cannot even write its log."""
+    if shutil.disk_usage("results").free < 2**20:
+        logger.error("results: no space left on device; make room, then the same command goes on")
