@@ -131,7 +131,7 @@ def test_what_was_never_measured_is_unknown(work):
         job("detect_athlete", gpu=True, dataset="simdive", detection="embedded", shard="0001"),
         job("detect_athlete", dataset="simdive", detection="blazepose", shard="0000"),
         job("extract_frames", **names),
-        row("train", "usdl.default", fold="fold0"),
+        row("train", "usdl.default"),
     ]
     detection, frames, training = planning.plan(planned, work, shipped=[cpu])
     assert (detection.jobs, detection.cpu_hours) == (3, 0.5)
@@ -142,12 +142,12 @@ def test_what_was_never_measured_is_unknown(work):
 def test_a_network_is_no_larger_for_being_trained_longer(work, tmp_path):
     done = []
     for fold in range(2):
-        planned = row("train", "core.frozen", fold=f"fold{fold}")
+        planned = row("train", "core.frozen")
         paths = dict(benchmark=tmp_path / f"{fold}.tsv", outputs=(tmp_path / f"{fold}",))
         done.append(finished(dataclasses.replace(planned, **paths), seconds=1, cpu_seconds="1", mb=1, size=3_000_000))
     [cost, _] = planning.measured(done, work)
     assert (cost.of, cost.disk_mb) == ("core", 3.0)
-    [longer] = planning.plan([row("train", "core.frozen", fold="fold2")], work, own=[cost])
+    [longer] = planning.plan([row("train", "core.frozen")], work, own=[cost])
     assert longer.disk_mb == 3.0
 
 
@@ -180,7 +180,7 @@ def test_the_command_counts_as_snakemake_does(tmp_path):
     found = json.loads(good(subprocess.run([*words, "--json"], **run)).stdout)
     jobs = {stage["stage"]: stage["jobs"] for stage in found["stages"]}
     assert found["videos"] == {"simdive": 16}
-    assert jobs["train"] == 8  # two folds of pose_guided.coco with two seeds, pose_guided.image and fineparser.small
+    assert jobs["train"] == 9  # one of each row and seed, but two, of a fold each, of fineparser.small
     assert jobs["estimate_keypoints"] == 2 * 1
     unknown = {what for stage in found["stages"] for what in stage["unknown"]}
     assert "fineparser.small" in unknown  # a network on pictures: never measured

@@ -96,7 +96,7 @@ def test_one_video_more_or_less_makes_its_shard_again_and_what_gathers(again, ch
     answer = good(snakemake(again, *STORES, configfile="own.yaml"))
     changed = [shard for shard, (old, new) in enumerate(zip(before, written(again), strict=True)) if new != old]
     assert changed == [shard_of(video_id, SHARDS)]
-    assert re.findall(r"^(?:rule|checkpoint) (\w+):", answer.stdout + answer.stderr, re.M) == [
+    assert re.findall(r"^(?:local)?(?:rule|checkpoint) (\w+):", answer.stdout + answer.stderr, re.M) == [
         *("list_samples_own", "import_keypoints", "extract_features")
     ]
     assert to_do(again) == GATHER

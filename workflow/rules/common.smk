@@ -486,7 +486,7 @@ def facts_of_row(row):
 def ledgers():
     """Files with the published figures that stand beside ours."""
     own = {name for t in SETTINGS.make_tables for name in SETTINGS.tables[t].published if name.endswith(".csv")}
-    return users([ledger.FIGURES, *sorted(own)])
+    return users([os.path.relpath(ledger.FIGURES), *sorted(own)])  # also where the whole folder is moved
 
 
 def say_what_is_absent():
