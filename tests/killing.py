@@ -66,7 +66,7 @@ def kill_and_go_on(
 ) -> int:
     """Run for targets, or for everything, until so many kills are done and the last run has ended well.
 
-    Each run begins from nothing. After each kill, which `say` is told, every file that has its final name must be whole;
+    Each run begins from nothing. After each kill, which `say` is told, every file under its final name must be whole;
     at the end of each run the results must be the `expected` ones, of `results`, and nothing be left to do. Gives the
     number of runs.
     """
