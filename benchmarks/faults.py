@@ -46,7 +46,9 @@ def main() -> None:
                   f"after {kill.after:.2f} of {kill.usual:.2f} s", flush=True)  # fmt: skip
 
         folder = killing.kills_clone(Path(name) / "killed")
-        runs = killing.kill_and_go_on(folder, expected, usual, kills=options.kills, seed=options.seed, say=say)
+        runs = killing.kill_and_go_on(
+            folder, expected=expected, usual=usual, kills=options.kills, seed=options.seed, say=say
+        )
     text = report(done, runs, usual, len(expected), seed=options.seed, seconds=time.monotonic() - began)
     Path(__file__).with_suffix(".md").write_text(text)
     print(text)

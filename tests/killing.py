@@ -14,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,10 +45,10 @@ def kills_clone(folder: Path) -> Path:
     return folder
 
 
-def finish(folder: Path) -> dict[str, float]:
-    """An undisturbed run of everything; the seconds that each stage took, the longest of its jobs."""
+def finish(folder: Path, *targets: str) -> dict[str, float]:
+    """An undisturbed run of targets or of everything; the seconds that each stage took, the longest of its jobs."""
     taken: dict[str, float] = {}
-    with _started(folder) as process:
+    with _started(folder, targets) as process:
         for _, stage, seconds in _watch(process):
             taken[stage] = max(seconds, taken.get(stage, 0.0))
         assert process.wait() == 0, _said(folder)
@@ -57,22 +57,23 @@ def finish(folder: Path) -> dict[str, float]:
 
 def kill_and_go_on(
     folder: Path,
+    *targets: str,
     expected: Mapping[str, str],
     usual: Mapping[str, float],
-    *,
     kills: int,
     seed: int,
     say: Callable[[Kill], None],
 ) -> int:
-    """Run in `folder` until so many kills are done and the last run has ended well; from nothing again in between.
+    """Run for targets, or for everything, until so many kills are done and the last run has ended well.
 
-    After each kill, which `say` is told, every file that has its final name must be whole; at the end of each run the
-    results must be the `expected` ones, of `results`, and nothing be left to do. Gives the number of runs.
+    Each run begins from nothing. After each kill, which `say` is told, every file under its final name must be whole;
+    at the end of each run the results must be the `expected` ones, of `results`, and nothing be left to do. Gives the
+    number of runs.
     """
     rng = np.random.default_rng(seed)
     done = runs = 0
     while True:
-        kill = _until_killed(folder, rng, usual, may_kill=done < kills)
+        kill = _until_killed(folder, targets, usual, rng, may_kill=done < kills)
         if kill:
             done += 1
             say(kill)
@@ -82,7 +83,7 @@ def kill_and_go_on(
         _wait_for_orphans(folder)
         found = results(folder)
         assert found == expected, {k for k in found.keys() | expected.keys() if found.get(k) != expected.get(k)}
-        answer = good(snakemake(folder, "--dry-run", configfile=CONFIG))
+        answer = good(snakemake(folder, "--dry-run", *targets, configfile=CONFIG))
         assert "Nothing to be done" in answer.stdout + answer.stderr
         if done >= kills:
             return runs
@@ -101,12 +102,14 @@ def results(folder: Path) -> dict[str, str]:
     }
 
 
-def _until_killed(folder: Path, rng: np.random.Generator, usual: Mapping[str, float], may_kill: bool) -> Kill | None:
+def _until_killed(
+    folder: Path, targets: Sequence[str], usual: Mapping[str, float], rng: np.random.Generator, *, may_kill: bool
+) -> Kill | None:
     """Run Snakemake until it is killed, or to its good end, which is None."""
     if any((folder / ".snakemake" / "locks").glob("*")):
         good(snakemake(folder, "--unlock", configfile=CONFIG))
     due: dict[int, float] = {}
-    with _started(folder) as process:
+    with _started(folder, targets) as process:
         for pid, stage, seconds in _watch(process):
             if pid not in due:
                 chosen = may_kill and rng.random() < CHOSEN
@@ -114,17 +117,17 @@ def _until_killed(folder: Path, rng: np.random.Generator, usual: Mapping[str, fl
             if seconds >= due[pid]:
                 kill = Kill(stage, str(rng.choice(VICTIMS)), seconds, usual[stage])
                 _strike(process, pid, kill.victim)
-                return kill if process.wait(timeout=120) else None  # 0: the stage ended before the blow fell
+                return kill if process.wait(timeout=600) else None  # 0: the stage ended before the blow fell
         assert process.wait() == 0, _said(folder)
     return None
 
 
 @contextlib.contextmanager
-def _started(folder: Path) -> Iterator[subprocess.Popen]:
+def _started(folder: Path, targets: Sequence[str]) -> Iterator[subprocess.Popen]:
     """Snakemake in a session of its own; where a test gives up on it, it does not live on."""
     with (folder / "snakemake.txt").open("w") as said:
         streams = dict(stdout=said, stderr=subprocess.STDOUT)
-        words = command(configfile=CONFIG)
+        words = command(*targets, configfile=CONFIG)
         process = subprocess.Popen(words, cwd=folder, env=environment(), start_new_session=True, **streams)
     try:
         yield process

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from aqa_pipeline import frames, keypoint_sets
+from aqa_pipeline.errors import InputError
 from aqa_pipeline.evaluation import overlay
 
 STEPS = [{"sub_action": "take_off", "first_frame": 0}, {"sub_action": "entry", "first_frame": 4}]
@@ -88,7 +89,7 @@ def test_a_film_can_be_read_back(clip, tmp_path):
 def test_an_unfinished_film_is_not_left_behind(clip, tmp_path):
     with pytest.raises(IndexError):
         overlay.film(clip, overlay.Story(boxes=np.full((3, 5), np.nan)), tmp_path / "a.mp4", fps=20.0)
-    with pytest.raises(OSError, match=r"a.mp4: cannot be written"):
+    with pytest.raises(InputError, match=r"a.mp4: 0 of 0 frames could be written"):
         overlay.film([], overlay.Story(), tmp_path / "a.mp4", fps=20.0)
     assert list(tmp_path.iterdir()) == []
 

@@ -122,7 +122,7 @@ def test_unusable_files_are_named(tmp_path):
     with pytest.raises(InputError, match=r"nothing.parquet: no such table"):
         predictions.read([tmp_path / "nothing.parquet"])
     (tmp_path / "text.parquet").write_text("no parquet")
-    with pytest.raises(InputError, match=r"text.parquet: cannot be read"):
+    with pytest.raises(InputError, match=r"text.parquet: damaged or not a parquet file"):
         predictions.read([tmp_path / "text.parquet"])
     table().rename(columns={"seed": "seeds"}).to_parquet(tmp_path / "other.parquet")
     with pytest.raises(InputError, match=r"other.parquet: no column 'seed', did you mean 'seeds'"):

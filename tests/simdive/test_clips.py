@@ -135,7 +135,7 @@ def test_what_is_half_written_does_not_stay(tmp_path, monkeypatch):
     def full_disk(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(clips.os, "replace", full_disk)
+    monkeypatch.setattr(stores.os, "replace", full_disk)
     with pytest.raises(OSError, match="No space"):
         clips.simulate_shard(tmp_path / "v", tmp_path / "t.h5", n_dives=1, **SMALL)
     assert list((tmp_path / "v").iterdir()) == []
