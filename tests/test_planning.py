@@ -190,7 +190,10 @@ def test_the_command_counts_as_snakemake_does(tmp_path):
         **{"detect_athlete": 2, "estimate_keypoints": 2, "extract_features": 2},  # two shards; pictures of the athlete
         **{"train": 5, "predict": 4},  # of networks: three rows, one of them in two seeds, one fold by fold
     }
-    assert {what for stage in asked["stages"] for what in stage["unknown"]} >= {"embedded on a GPU", "pose_guided on a GPU"}
+    assert {what for stage in asked["stages"] for what in stage["unknown"]} >= {
+        "embedded on a GPU",
+        "pose_guided on a GPU",
+    }
     told = good(subprocess.run(words, **run)).stdout
     assert "16 of simdive" in told
     assert "train of fineparser.small" in told.replace("\n", " ")
