@@ -86,6 +86,7 @@ def check(
 @app.command("plan")
 def plan_run(
     files: Annotated[list[Path], typer.Argument(help="laid over config.yaml, as with --configfile")] = [],
+    cluster: Annotated[bool, typer.Option("--cluster", help="with the GPUs that a cluster is asked for")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="for machines: hours, MB and counts, unrounded")] = False,
 ) -> None:
     """Say what a run will cost before it starts: jobs, hours, memory, disk and files, stage by stage."""
@@ -94,7 +95,7 @@ def plan_run(
     from aqa_pipeline import planning
 
     found = settings.check(settings.merged([Path("config.yaml"), *files]))
-    stages, videos = planning.of_configuration(found, files)
+    stages, videos = planning.of_configuration(found, files, cluster=cluster)
     if as_json:
         typer.echo(json.dumps({"videos": videos, "stages": [dataclasses.asdict(stage) for stage in stages]}, indent=2))
         return

@@ -85,7 +85,7 @@ class Cost:
     seconds: float  # of the clock, as all that follow for one unit
     cpu_seconds: float  # of all cores
     memory_mb: float  # the most that any job took, whatever its size
-    disk_mb: float  # of a whole run where a network is trained
+    disk_mb: float  # in training of one fold
     files: float  # within folders that are an output
     machine: str
 
@@ -96,8 +96,9 @@ class Stage:
 
     stage: str
     jobs: int
+    gpu_jobs: int  # that ask for a GPU
     cpu_hours: float
-    gpu_hours: float  # of the jobs that ask for a GPU
+    gpu_hours: float  # of the clock, of these
     longest_hours: float  # of the clock, the longest job
     memory_mb: float
     disk_mb: float
@@ -106,11 +107,11 @@ class Stage:
     sources: tuple[str, ...]  # machines that the figures are from
 
 
-def jobs(files: Sequence[Path] = (), *, everything: bool = False) -> list[Job]:
+def jobs(files: Sequence[Path] = (), *, everything: bool = False, cluster: bool = False) -> list[Job]:
     """The jobs of `results/tables.csv` and all beside it, as Snakemake plans them in the working directory.
 
-    `files` are laid over config.yaml. `everything` counts jobs that are done as well. InputError with Snakemake's own
-    words where the workflow cannot be planned.
+    `files` are laid over config.yaml. `everything` counts jobs that are done as well. On a `cluster` jobs ask for GPUs
+    that are not here. InputError with Snakemake's own words where the workflow cannot be planned.
     """
     from snakemake.api import SnakemakeApi
     from snakemake.exceptions import WorkflowError
@@ -125,8 +126,9 @@ def jobs(files: Sequence[Path] = (), *, everything: bool = False) -> list[Job]:
         with SnakemakeApi(OutputSettings(dryrun=True)) as api:
             logger.handlers[:] = [planned]  # in place of the one that prints
             settings = ConfigSettings(configfiles=[Path(file) for file in files])
-            # So many cores that all jobs that are ready are planned at once.
-            workflow = api.workflow(ResourceSettings(cores=100_000), settings, snakefile=snakefile)
+            # So many cores that all jobs that are ready are planned at once; nodes say that it is a cluster.
+            resources = ResourceSettings(cores=100_000, nodes=100_000 if cluster else None)
+            workflow = api.workflow(resources, settings, snakefile=snakefile)
             dag = workflow.dag(DAGSettings(forceall=everything, rerun_triggers=_rerun_triggers()))
             dag.execute_workflow(executor="dryrun")
     except WorkflowError as error:
@@ -180,16 +182,16 @@ class Work:
         """Units of work of a job, and what one is."""
         dataset = job.names.get("dataset")
         if job.stage == "train":
-            folds = len({path.parent for path in job.outputs})
-            is_network = "draws" in plugins.constant("systems", job.names["system"], "needs")
-            return (folds * self._queries(job), "query") if is_network else (folds * self.videos[dataset], "video")
+            is_network = "draws" in (plugins.constant("systems", job.names["system"], "needs") or ())
+            amount, per = (self._queries(job), "query") if is_network else (self.videos[dataset], "video")
+            return _folds(job) * amount, per
         if job.stage in OF_SHARDS:
             return self.videos[dataset] / self._settings.datasets[dataset].shards, "video"
         return (self.videos[dataset], "video") if job.stage in NAMES else (1, "run")
 
     def stored(self, job: Job) -> float:
-        """Units that the size of its outputs grows with: a network is no larger for being trained longer."""
-        return 1 if job.stage == "train" else self.units(job)[0]
+        """Units that the size of its outputs grows with: what is learnt is no larger for being trained longer."""
+        return _folds(job) if job.stage == "train" else self.units(job)[0]
 
     def _queries(self, job: Job) -> int:
         training = self._settings.variant(_row(job)).training
@@ -237,6 +239,11 @@ class _Counted(dict):
             adapter = plugins.load("datasets", self._settings.adapter(dataset))
             self[dataset] = len(adapter.samples(**options))
         return self[dataset]
+
+
+def _folds(job: Job) -> int:
+    """Folds that a job trains, one in each folder."""
+    return len({path.parent for path in job.outputs})
 
 
 def _row(job: Job) -> str:
@@ -342,6 +349,7 @@ def _stage(stage: str, found: Sequence[tuple[Job, Cost | None]], work: Work) -> 
     return Stage(
         stage,
         jobs=len(found),
+        gpu_jobs=sum(job.gpu for job, _ in found),
         cpu_hours=sum(cost.cpu_seconds * units for _, cost, units in costed) / 3600,
         gpu_hours=sum(cost.seconds * units for job, cost, units in costed if job.gpu) / 3600,
         longest_hours=max((cost.seconds * units for _, cost, units in costed), default=0.0) / 3600,
@@ -353,14 +361,16 @@ def _stage(stage: str, found: Sequence[tuple[Job, Cost | None]], work: Work) -> 
     )
 
 
-def of_configuration(settings: Config, files: Sequence[Path] = ()) -> tuple[list[Stage], dict[str, int]]:
+def of_configuration(
+    settings: Config, files: Sequence[Path] = (), *, cluster: bool = False
+) -> tuple[list[Stage], dict[str, int]]:
     """The plan of a configuration in the working directory, and the videos by data set that it is about.
 
     `files` are what `settings` was read from, without config.yaml.
     """
     work = Work(settings)
-    finished = jobs(files, everything=True) if Path("results/benchmarks").is_dir() else []
-    stages = plan(jobs(files), work, own=measured(finished, work), shipped=read())
+    finished = jobs(files, everything=True, cluster=cluster) if Path("results/benchmarks").is_dir() else []
+    stages = plan(jobs(files, cluster=cluster), work, own=measured(finished, work), shipped=read())
     return stages, dict(work.videos)
 
 
@@ -381,13 +391,15 @@ def show(stages: Sequence[Stage], videos: Mapping[str, int], console: Console) -
     for stage in stages:
         for what, number in stage.unknown.items():
             console.print(f"unknown, not in the figures: {stage.stage} of {what}, never measured; jobs: {number}")
+    if not total.gpu_jobs:
+        console.print("no GPU is here, so none is planned for")
     for source in total.sources:
         console.print(f"measured: {source}")
 
 
 def _total(stages: Sequence[Stage]) -> Stage:
     """All stages as one."""
-    summed = ("jobs", "cpu_hours", "gpu_hours", "disk_mb", "files")
+    summed = ("jobs", "gpu_jobs", "cpu_hours", "gpu_hours", "disk_mb", "files")
     largest = ("longest_hours", "memory_mb")
     return Stage(
         "all",

@@ -30,11 +30,12 @@ def job(stage: str, folder: Path = Path("nowhere"), *, gpu: bool = False, **name
 
 
 def finished(job: Job, *, seconds: float, cpu_seconds: str, mb: float, size: int) -> Job:
-    """The files that a job leaves behind."""
+    """The files that a job leaves behind, outputs of one size."""
     for path in (job.benchmark, *job.outputs):
         path.parent.mkdir(parents=True, exist_ok=True)
     job.benchmark.write_text(f"s\tmax_rss\tcpu_time\n{seconds}\t{mb}\t{cpu_seconds}\n")
-    job.outputs[0].write_bytes(b"x" * size)
+    for path in job.outputs:
+        path.write_bytes(b"x" * size)
     return job
 
 
@@ -140,11 +141,10 @@ def test_what_was_never_measured_is_unknown(work):
 
 
 def test_a_network_is_no_larger_for_being_trained_longer(work, tmp_path):
-    done = []
-    for fold in range(2):
-        planned = row("train", "core.frozen")
-        paths = dict(benchmark=tmp_path / f"{fold}.tsv", outputs=(tmp_path / f"{fold}",))
-        done.append(finished(dataclasses.replace(planned, **paths), seconds=1, cpu_seconds="1", mb=1, size=3_000_000))
+    planned = row("train", "core.frozen")
+    both = (tmp_path / "fold0" / "weights", tmp_path / "fold1" / "weights")
+    planned = dataclasses.replace(planned, benchmark=tmp_path / "both.tsv", outputs=both)
+    done = [finished(planned, seconds=1, cpu_seconds="1", mb=1, size=3_000_000)]
     [cost, _] = planning.measured(done, work)
     assert (cost.of, cost.disk_mb) == ("core", 3.0)
     [longer] = planning.plan([row("train", "core.frozen")], work, own=[cost])
@@ -185,6 +185,15 @@ def test_the_command_counts_as_snakemake_does(tmp_path):
     unknown = {what for stage in found["stages"] for what in stage["unknown"]}
     assert "fineparser.small" in unknown  # a network on pictures: never measured
     assert "embedded" not in unknown
+    asked = json.loads(good(subprocess.run([*words, "--json", "--cluster"], **run)).stdout)
+    assert {stage["stage"]: stage["gpu_jobs"] for stage in asked["stages"] if stage["gpu_jobs"]} == {
+        **{"detect_athlete": 2, "estimate_keypoints": 2, "extract_features": 2},  # two shards; pictures of the athlete
+        **{"train": 5, "predict": 4},  # of networks: three rows, one of them in two seeds, one fold by fold
+    }
+    assert {what for stage in asked["stages"] for what in stage["unknown"]} >= {
+        "embedded on a GPU",
+        "pose_guided on a GPU",
+    }
     told = good(subprocess.run(words, **run)).stdout
     assert "16 of simdive" in told
     assert "train of fineparser.small" in told.replace("\n", " ")
