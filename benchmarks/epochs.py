@@ -23,7 +23,7 @@ def folds_of(results: Path, folder: Path) -> pd.DataFrame:
     row, place = folder.parent.name, folder.name
     folds = pd.read_parquet(results / "folds" / f"{place}.parquet")
     clips = folds[folds["part"] == "train"].groupby("fold").size()
-    logs = [path for stage in ("train", "fit") for path in (results / "logs" / stage).glob(f"{row}.{place}.*log")]
+    logs = (results / "logs" / "train").glob(f"{row}.{place}.*log")
     found = []
     for match in (m for log in sorted(logs) for m in LINE.finditer(log.read_text())):
         fold, seed = int(match["fold"]), int(match["seed"])

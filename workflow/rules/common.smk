@@ -10,7 +10,7 @@ from types import SimpleNamespace
 sys.path.insert(0, workflow.basedir)  # the package beside this file, also when it is not installed
 
 # Stages are run by the interpreter that runs Snakemake, also where its environment was not activated.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]))
 
 from snakemake.logging import logger
 
@@ -47,10 +47,13 @@ wildcard_constraints:
 # side by side: the default profile admits one GPU job at a time.
 GPU = int(workflow.non_local_exec or any(Path(os.sep, "dev").glob("nvidia[0-9]*")))
 
+
 # To start no more than 100 jobs a second, Snakemake 9.27 looks at all ready jobs again a second after each look, and for
 # each job that ends once more: after 1000 jobs a thousand times a second. Without the limit it looks when a job ends.
-if workflow.scheduling_settings is not None:
-    workflow.scheduling_settings.max_jobs_per_timespan = None
+# The scheduler exists from here on; none of its settings turns the limit off.
+onstart:
+    workflow.scheduler.job_rate_limiter = None
+
 
 # Beside a GPU some threads read frames and cut crops; without one the network needs every core itself.
 READERS = 4 if GPU else 1

@@ -30,8 +30,8 @@ rule draw_pairs:
         " {params.options} {params.pictures} > {log} 2>&1"
 
 
-# A job a fold where pictures or whole epochs are learnt from; a few hundred steps on features, and a classic, are over
-# sooner than Python has started, so one job trains all folds. Their numbers differ from protocol to protocol, and with
+# A job a fold where pictures or whole epochs are learnt from. A few hundred steps on features, or a classic, take little
+# longer than the start of Python, so one job trains all folds. Their numbers differ from protocol to protocol, and with
 # them the rules.
 for dataset, protocol in evaluated():
 
@@ -39,7 +39,7 @@ for dataset, protocol in evaluated():
 
         rule:
             name:
-                "train_" + place.replace(".", "_")
+                f"train_{place.replace('.', '_')}"
             input:
                 samples=f"results/samples/{dataset}.parquet",
                 folds=f"results/folds/{dataset}.{protocol}.parquet",
@@ -114,7 +114,7 @@ for dataset, protocol in evaluated():
             mem_mb=lambda wildcards: 3000 + kept_mb(wildcards),
             kept_mb=kept_mb,
             runtime=60,
-            gpu=lambda wildcards: GPU * ("draws" in needs_of(wildcards.row)),
+            gpu=lambda wildcards: GPU * is_network(wildcards.row),
         params:
             runs=lambda wildcards, input: " ".join(f"--run {Path(path).parent}" for path in input.configs),
             draws=lambda wildcards, input: " ".join(f"--draws {path}" for path in input.draws),
