@@ -10,15 +10,13 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 from aqa_pipeline import environments, plugins, weights
-from aqa_pipeline.config import GIVEN, MASKS, Config
+from aqa_pipeline.config import GIVEN, MASKS, Config, Start
 
 # What a feature set is made from -> the kind of files that a data set must hold for it.
 KIND_OF_SOURCE = {"frames": "videos", "keypoints": "keypoints", "files": "features"}
-
-# Where a data set may start; it holds nothing of what comes before.
-STARTS = ("videos", "keypoints", "features")
 
 
 class Availability:
@@ -114,7 +112,8 @@ class Availability:
 
     def _holds(self, dataset: str, kind: str) -> bool:
         """Whether the copy at hand has any files of a kind."""
-        if kind in STARTS and STARTS.index(kind) < STARTS.index(self._settings.datasets[dataset].starts_at):
+        starts = get_args(Start)
+        if kind in starts and starts.index(kind) < starts.index(self._settings.datasets[dataset].starts_at):
             return False
         module = None if self._settings.is_simulated(dataset) else self._module(dataset)
         if not hasattr(module, "media"):

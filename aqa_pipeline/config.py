@@ -42,6 +42,10 @@ class OptionsBlock(BaseModel):
         return dict(self.model_extra or {})
 
 
+# Where a data set may start, in the order of the pipeline; it holds nothing of what comes before.
+Start = Literal["videos", "keypoints", "features"]
+
+
 class PluginBlock(OptionsBlock):
     """A block that names its plugin."""
 
@@ -60,7 +64,7 @@ class Dataset(PluginBlock):
     """A data set; `use` names a file of `datasets/`, other keys are its options (root, annotations, ...)."""
 
     shards: int = Field(1, ge=1, le=9999, description="files a stage writes; one job each")
-    starts_at: Literal["videos", "keypoints", "features"] = Field("videos", description="what the data set holds")
+    starts_at: Start = Field("videos", description="what the data set holds")
     quality: int = Field(90, ge=1, le=100, description="JPEG quality of the frame store")
     max_height: int = Field(0, ge=0, description="taller frames are reduced to this height; 0 keeps them")
     min_frames: int = Field(8, ge=1, description="shorter videos are left out")

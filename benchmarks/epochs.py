@@ -23,9 +23,9 @@ def folds_of(results: Path, folder: Path) -> pd.DataFrame:
     row, place = folder.parent.name, folder.name
     folds = pd.read_parquet(results / "folds" / f"{place}.parquet")
     clips = folds[folds["part"] == "train"].groupby("fold").size()
+    logs = (results / "logs" / "train").glob(f"{row}.{place}.*log")
     found = []
-    logs = sorted((results / "logs" / "train").glob(f"{row}.{place}.*log"))
-    for match in (m for log in logs for m in LINE.finditer(log.read_text())):
+    for match in (m for log in sorted(logs) for m in LINE.finditer(log.read_text())):
         fold, seed = int(match["fold"]), int(match["seed"])
         training = json.loads((folder / f"fold{fold}.seed{seed}" / "config.json").read_text())["settings"]["training"]
         found.append(dict(row=row, clips=clips[fold], seconds=float(match["seconds"]), training=training))

@@ -13,9 +13,9 @@ responsibility, EMNLP 2020, on reporting it; the formula is the usual one of a n
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,7 @@ DETECTABLE = [
 ]
 LEVEL, POWER = 0.05, 0.8
 PERMUTATIONS = 10_000  # at least
+HELD = 32_000_000  # permuted values held at a time, a quarter of a gigabyte
 
 
 def compare_all(
@@ -142,39 +143,47 @@ def _permuted(
     """p of each pair by permutation; NaN where a system has no value, or the metric cannot be permuted."""
     if scores.family(metric) is None:
         return dict.fromkeys(common, np.nan)
-    made = [
-        _exchanged(draw, {pair: tests[number] for pair, tests in common.items()}, dataset, metric)
-        for number, dataset in enumerate(datasets)
-    ]
-    found = {}
-    for pair, parts in drawn.items():
-        there = all(pair in of_dataset for of_dataset in made)
-        after = [
-            [replace(system, draws=draws) for system, draws in zip(both, of_dataset[pair], strict=True)]
-            for both, of_dataset in zip(parts, made, strict=True)
-            if there
+    found, n = {}, enough_permutations(len(common))
+    for pairs in _batches(common, max(1, HELD // (2 * n * len(datasets)))):
+        made = [
+            _exchanged(draw, {pair: common[pair][number] for pair in pairs}, dataset, metric, n_permutations=n)
+            for number, dataset in enumerate(datasets)
         ]
-        found[pair] = permutation.p_value(*_means(after, metric)) if there else np.nan
+        for pair in pairs:
+            there = all(pair in of_dataset for of_dataset in made)
+            after = [
+                [replace(system, draws=draws) for system, draws in zip(both, of_dataset[pair], strict=True)]
+                for both, of_dataset in zip(drawn[pair], made, strict=True)
+                if there
+            ]
+            found[pair] = permutation.p_value(*_means(after, metric)) if there else np.nan
     return found
 
 
 def _exchanged(
-    draw: Draws, common: Mapping[Pair, frozenset[Test]], dataset: str, metric: str
+    draw: Draws, common: Mapping[Pair, frozenset[Test]], dataset: str, metric: str, *, n_permutations: int
 ) -> dict[Pair, tuple[np.ndarray, np.ndarray]]:
-    """Permutations of all pairs on one data set; pairs with the same tests share their coins."""
-    found, n = {}, enough_permutations(len(common))
+    """Permutations of some pairs on one data set; pairs with the same tests have the same coins."""
+    found = {}
     for tests in dict.fromkeys(common.values()):
         pairs = [pair for pair in common if common[pair] == tests]
         names = dict.fromkeys(name for pair in pairs for name in pair)
         systems = {name: scores.parts(draw.on(name, dataset, tests), metric) for name in names}
         videos = sorted({video_id for video_id, _ in tests})
-        found |= permutation.exchanged(systems, pairs, videos, metric, n_permutations=n, seed=draw.seed)
+        found |= permutation.exchanged(systems, pairs, videos, metric, n_permutations=n_permutations, seed=draw.seed)
     return found
 
 
 def enough_permutations(n_pairs: int) -> int:
     """So many that the smallest p there can be is half of `LEVEL` when it has been corrected for all pairs."""
     return max(PERMUTATIONS, math.ceil(2 * n_pairs / LEVEL))
+
+
+def _batches(pairs: Iterable[Pair], size: int) -> Iterator[tuple[Pair, ...]]:
+    """`itertools.batched`, which Python 3.11 does not have."""
+    rest = iter(pairs)
+    while batch := tuple(islice(rest, size)):
+        yield batch
 
 
 def _means(parts: Sequence[Sequence[Sampled]], metric: str) -> list[Sampled]:

@@ -207,3 +207,11 @@ def test_the_smallest_p_outlives_the_correction(monkeypatch, n_pairs, expected):
     found = significance.enough_permutations(n_pairs)
     assert found == expected
     assert n_pairs / (found + 1) < significance.LEVEL
+
+
+def test_p_is_the_same_however_many_pairs_are_held_at_a_time(made, monkeypatch):
+    systems = {A: made(0.5, seed=1), B: made(0.8, seed=2), C: made(1.5, seed=3)}
+    together = compared(systems)
+    monkeypatch.setattr(significance, "HELD", 1)
+    alone = compared(systems)
+    assert list(alone.p_permutation) == list(together.p_permutation)

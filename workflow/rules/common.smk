@@ -16,7 +16,7 @@ sys.path.insert(0, str(HOUSE))
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(HOUSE), os.environ.get("PYTHONPATH"))))
 
 # Stages are run by the interpreter that runs Snakemake, also where its environment was not activated.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]))
 
 from snakemake.logging import logger
 
@@ -63,10 +63,13 @@ GPU = int(ON_CLUSTER or any(Path(os.sep, "dev").glob("nvidia[0-9]*")))
 if not ON_CLUSTER:
     workflow.global_resources.setdefault("gpu", 1)
 
+
 # To start no more than 100 jobs a second, Snakemake 9.27 looks at all ready jobs again a second after each look, and for
 # each job that ends once more: after 1000 jobs a thousand times a second. Without the limit it looks when a job ends.
-if workflow.scheduling_settings is not None:
-    workflow.scheduling_settings.max_jobs_per_timespan = None
+# The scheduler exists from here on; none of its settings turns the limit off.
+onstart:
+    workflow.scheduler.job_rate_limiter = None
+
 
 # Beside a GPU some threads read frames and cut crops; without one the network needs every core itself.
 READERS = 4 if GPU else 1

@@ -30,8 +30,8 @@ rule draw_pairs:
         " {params.options} {params.pictures} > {log} 2>&1"
 
 
-# A job a fold where pictures or whole epochs are learnt from; a few hundred steps on features, and a classic, are over
-# sooner than Python has started, so one job trains all folds. Their numbers differ from protocol to protocol, and with
+# A job a fold where pictures or whole epochs are learnt from. A few hundred steps on features, or a classic, take little
+# longer than the start of Python, so one job trains all folds. Their numbers differ from protocol to protocol, and with
 # them the rules.
 for dataset, protocol in evaluated():
 
@@ -39,7 +39,7 @@ for dataset, protocol in evaluated():
 
         rule:
             name:
-                "train_" + place.replace(".", "_")
+                f"train_{place.replace('.', '_')}"
             input:
                 samples=f"results/samples/{dataset}.parquet",
                 folds=f"results/folds/{dataset}.{protocol}.parquet",
