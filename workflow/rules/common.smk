@@ -13,7 +13,7 @@ HOUSE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents
 
 # The package in that folder, also when it is not installed and wherever the jobs run.
 sys.path.insert(0, str(HOUSE))
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(HOUSE), os.environ.get("PYTHONPATH"))))
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, (str(HOUSE), os.environ.get("PYTHONPATH")))))
 
 # Stages are run by the interpreter that runs Snakemake, also where its environment was not activated.
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]))
