@@ -298,8 +298,8 @@ REPORT = (
     """# Stores against loose files
 
 {cores} cores of {machine}; {clips} simulated dives of {mean} frames, {width} x {height} pixels, MPEG-4 video, JPEG of
-quality 90 in the stores and beside them. Clips a second of all readers together: cold is the first epoch, after the operating
-system was asked to forget the files; warm the median of those that follow. Ratios are of warm epochs.
+quality 90 in the stores and beside them. Clips a second of all readers together: cold is the first epoch, after the
+operating system was asked to forget the files; warm the median of those that follow. Ratios are of warm epochs.
 
 ## Frames: {sampled} of a clip, evenly spread
 
