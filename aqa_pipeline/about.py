@@ -84,7 +84,7 @@ class About:
     room: str
     name: str
     text: str
-    usage: str
+    usage: str  # without the section of parameters
     options: list[Option]
 
     @property
@@ -112,23 +112,29 @@ def about(room: str, name: str) -> About:
         )
         for argument, default in pairs
     ]
-    return About(room, name, text, usage, options)
+    return About(room, name, text, _prose(usage), options)
 
 
 def _own(text: str, usage: str, names: list[str]) -> dict[str, str]:
     """Meanings that the plugin itself gives its options, the function's word before the file's."""
-    prose = usage.partition("Parameters\n---")[0]
     defined = _definitions(text, names) | _definitions(usage, names)
-    mentioned = _mentioned([*prose.split("\n\n"), *defined.values()], names)
+    mentioned = _mentioned([*_prose(usage).split("\n\n"), *defined.values()], names)
     found: dict[str, str] = {}
     for said in (_definitions(text, names), mentioned, _definitions(usage, names)):
         found |= {name: meaning for name, meaning in said.items() if not _REFERENCE.match(meaning)}
     return found
 
 
+def _prose(usage: str) -> str:
+    """A docstring without its section of parameters."""
+    return usage.partition("Parameters\n---")[0].strip()
+
+
 def _of_relatives(room: str, name: str, text: str) -> dict[str, str]:
     """Meanings of the options of the plugins that a docstring refers to: as in `usdl`."""
-    relatives = {other for other in re.findall(r"as in `(\w+)`", text, re.IGNORECASE) if other in plugins.available(room)} - {name}
+    relatives = {
+        other for other in re.findall(r"as in `(\w+)`", text, re.IGNORECASE) if other in plugins.available(room)
+    } - {name}
     return {option.name: option.meaning for other in sorted(relatives) for option in about(room, other).options}
 
 
