@@ -20,8 +20,8 @@ test: .venv/installed $(MMPOSE) lint $(DOCS)
 
 mmpose: .venv-mmpose/installed
 
-docs: .venv-docs/installed  # site/index.html, which opens without a network; a link that leads nowhere is an error
-	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build --quiet
+docs: .venv-docs/installed  # site/index.html; a link that leads nowhere is an error
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build
 
 lint: .venv/installed
 	ruff check .
