@@ -7,6 +7,7 @@ ledger, `README.md` and `docs/parity.md`.
 from __future__ import annotations
 
 import re
+import textwrap
 from functools import cache
 from pathlib import Path
 
@@ -249,7 +250,9 @@ def page_of_command() -> str:
 
     command = typer.main.get_command(cli.app)
     context = typer.Context(command, info_name="aqa")
-    return "# The command\n\n" + get_docs_for_click(obj=command, ctx=context, name="aqa").partition("\n")[2]
+    text = get_docs_for_click(obj=command, ctx=context, name="aqa").partition("\n")[2]
+    summaries = r"\*\*Commands\*\*:\n\n(\* .+\n)+"  # cut off after a few words
+    return "# The command\n\n" + re.sub(summaries, "", text)
 
 
 def list_of_api() -> str:
@@ -287,8 +290,30 @@ def safe(text: str) -> str:
 def _paragraph(text: str) -> str:
     lines = text.splitlines()
     if not any(line.startswith(" ") for line in lines):
-        return "`".join(part.replace("<", "&lt;") if i % 2 == 0 else part for i, part in enumerate(text.split("`")))
-    return "\n".join(["```text", *lines, "```"])
+        return _without_tags(text)
+    if defined := _definitions(lines):
+        return "\n".join(f"- `{name}`: {_without_tags(meaning)}" for name, meaning in defined)
+    return "\n".join(["```text", *textwrap.dedent(text).splitlines(), "```"])
+
+
+def _definitions(lines: list[str]) -> list[tuple[str, str]]:
+    """Names and meanings of an indented list of definitions; none where the lines are something else."""
+    found: list[tuple[str, str]] = []
+    for line in lines:
+        depth = len(line) - len(line.lstrip())
+        name, *meaning = re.split(r" {2,}", line.strip())
+        if depth == len(lines[0]) - len(lines[0].lstrip()) and len(meaning) == 1:
+            found.append((name, meaning[0]))
+        elif found and depth > len(lines[0]) - len(lines[0].lstrip()) and not meaning:
+            found[-1] = (found[-1][0], f"{found[-1][1]} {name}")
+        else:
+            return []
+    return found
+
+
+def _without_tags(text: str) -> str:
+    """Angle brackets outside of code as characters."""
+    return "`".join(part.replace("<", "&lt;") if i % 2 == 0 else part for i, part in enumerate(text.split("`")))
 
 
 class Definitions(griffe.Extension):
