@@ -29,8 +29,9 @@ def command(*arguments: str, configfile: str = "tiny.yaml") -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """This one, with the commands of the interpreter's own environment first."""
-    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    """This one as it is before an environment is activated: the workflow must find its interpreter by itself."""
+    own = str(Path(sys.executable).parent)
+    return {**os.environ, "PATH": os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if p != own)}
 
 
 def snakemake(folder: Path, *arguments: str, configfile: str = "tiny.yaml") -> subprocess.CompletedProcess:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -88,10 +89,20 @@ def test_a_changed_option_reruns_what_depends_on_it_and_no_more(again):
     (again / "tiny.yaml").write_text((again / "tiny.yaml").read_text().replace("steps: 6", "steps: 7", 1))
     answer = good(snakemake(again, "--dry-run", TABLES))
     planned = answer.stdout + answer.stderr
-    assert "rule train:" in planned
+    assert "rule train_simdive_out_of_fold:" in planned
     assert "rule score:" in planned
     for untouched in ("rule simulate:", "rule estimate_keypoints:", "rule extract_features:", "rule make_folds:"):
         assert untouched not in planned
+
+
+def test_rows_on_features_train_in_one_job_and_rows_on_pictures_in_one_a_fold(finished):
+    answer = good(snakemake(finished, "--dry-run", "--forceall", TABLES))
+    jobs = dict(re.findall(r"^(train_\S+) +(\d+)$", answer.stdout + answer.stderr, flags=re.MULTILINE))
+    assert jobs == {
+        "train_simdive_out_of_fold": "7",  # pose_guided.coco has two seeds
+        "train_simdive_out_of_fold_fold0": "1",
+        "train_simdive_out_of_fold_fold1": "1",
+    }
 
 
 def test_a_changed_filter_estimates_no_pose_again(again):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from aqa_pipeline.backbones.i3d import I3D, load_kinetics
 
@@ -78,15 +79,31 @@ def _start(convolution: nn.Conv3d) -> None:
         nn.init.zeros_(convolution.bias)
 
 
+class _Enlarged(nn.ConvTranspose3d):
+    """A transposed convolution whose kernel is twice its stride and whose padding is half of it.
+
+    Every place of its output sees two places of the input along each axis, so that a convolution of size two gives all
+    places between these two as channels. The weights are the same; on a CPU this takes a fraction of the time.
+    """
+
+    def forward(self, maps: Tensor) -> Tensor:
+        frames, pixels, _ = self.stride
+        halves = self.weight.unflatten(4, (2, pixels)).unflatten(3, (2, pixels)).unflatten(2, (2, frames))
+        # The first half of the kernel belongs to the later place: (O frames pixels pixels, C, 2, 2, 2).
+        weight = halves.flip(2, 4, 6).permute(1, 3, 5, 7, 0, 2, 4, 6).flatten(0, 3)
+        between = functional.conv3d(maps, weight, padding=1).unflatten(1, (-1, frames, pixels, pixels))
+        whole = between.permute(0, 1, 5, 2, 6, 3, 7, 4).flatten(6, 7).flatten(4, 5).flatten(2, 3)
+        frame, pixel = (slice(n // 2, -(n // 2)) for n in (frames, pixels))
+        return whole[:, :, frame, pixel, pixel]
+
+
 def _enlarging(channels: int, frames: int, pixels: int) -> nn.ConvTranspose3d:
     """A transposed convolution, `frames` and `pixels` times larger, that starts as bilinear interpolation.
 
     Only of the picture, each channel by itself: as released, all places in time start alike, two of which meet.
     """
     factors = (frames, pixels, pixels)
-    layer = nn.ConvTranspose3d(
-        channels, channels, [2 * n for n in factors], factors, [n // 2 for n in factors], bias=False
-    )
+    layer = _Enlarged(channels, channels, [2 * n for n in factors], factors, [n // 2 for n in factors], bias=False)
     with torch.no_grad():
         tent = 1 - (torch.arange(2 * pixels) - (pixels - 0.5)).abs() / pixels
         layer.weight.zero_()

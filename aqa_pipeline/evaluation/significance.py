@@ -12,6 +12,7 @@ responsibility, EMNLP 2020, on reporting it; the formula is the usual one of a n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -41,7 +42,7 @@ DETECTABLE = [
     *("smallest_detectable", "median_detectable", "largest_detectable"),
 ]
 LEVEL, POWER = 0.05, 0.8
-PERMUTATIONS = 10_000  # enough that the smallest p outlives the correction for 200 pairs
+PERMUTATIONS = 10_000  # at least
 
 
 def compare_all(
@@ -161,14 +162,19 @@ def _exchanged(
     draw: Draws, common: Mapping[Pair, frozenset[Test]], dataset: str, metric: str
 ) -> dict[Pair, tuple[np.ndarray, np.ndarray]]:
     """Permutations of all pairs on one data set; pairs with the same tests share their coins."""
-    found = {}
+    found, n = {}, enough_permutations(len(common))
     for tests in dict.fromkeys(common.values()):
         pairs = [pair for pair in common if common[pair] == tests]
         names = dict.fromkeys(name for pair in pairs for name in pair)
         systems = {name: scores.parts(draw.on(name, dataset, tests), metric) for name in names}
         videos = sorted({video_id for video_id, _ in tests})
-        found |= permutation.exchanged(systems, pairs, videos, metric, n_permutations=PERMUTATIONS, seed=draw.seed)
+        found |= permutation.exchanged(systems, pairs, videos, metric, n_permutations=n, seed=draw.seed)
     return found
+
+
+def enough_permutations(n_pairs: int) -> int:
+    """So many that the smallest p there can be is half of `LEVEL` when it has been corrected for all pairs."""
+    return max(PERMUTATIONS, math.ceil(2 * n_pairs / LEVEL))
 
 
 def _means(parts: Sequence[Sequence[Sampled]], metric: str) -> list[Sampled]:

@@ -9,7 +9,7 @@ import typer
 
 from aqa_pipeline.stages import Options, command_line
 
-VERSION = 2
+VERSION = 3
 
 
 def score(

@@ -11,7 +11,7 @@ import typer
 
 from aqa_pipeline.stages import Options, command_line
 
-VERSION = 4
+VERSION = 5
 
 log = logging.getLogger("aqa_pipeline")
 

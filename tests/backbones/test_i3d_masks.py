@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from aqa_pipeline.backbones import i3d, i3d_masks
 
@@ -56,3 +57,14 @@ def test_the_i3d_starts_from_its_own_weights(tmp_path):
     torch.save(source.state_dict(), tmp_path / "model_rgb.pth")
     model = i3d_masks.build(weights=str(tmp_path / "model_rgb.pth"), **i3d_masks.tiny)
     assert all(value.equal(source.state_dict()[key]) for key, value in model.i3d.state_dict().items())
+
+
+@pytest.mark.parametrize("stage", i3d_masks.SIDES)
+def test_an_enlarged_map_is_that_of_torch_s_transposed_convolution(stage):
+    frames, pixels = i3d_masks.SIDES[stage]
+    layer = i3d_masks.Side(5, 3, frames, pixels).enlarge.double()
+    nn.init.normal_(layer.weight)
+    maps = torch.randn(2, 3, 2, 3, 1, dtype=torch.float64)
+    plain = nn.ConvTranspose3d.forward(layer, maps)
+    assert plain.shape == (2, 3, 2 * frames, 3 * pixels, pixels)
+    torch.testing.assert_close(layer(maps), plain)

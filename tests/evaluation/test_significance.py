@@ -199,3 +199,11 @@ def test_unusable_files_are_named(tmp_path):
     (tmp_path / "pairs.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match=r"pairs.csv: columns a, b, expected dataset, protocol"):
         significance.read(tmp_path / "pairs.csv", significance.COLUMNS)
+
+
+@pytest.mark.parametrize(("n_pairs", "expected"), [(78, 10_000), (250, 10_000), (820, 32_800)])
+def test_the_smallest_p_outlives_the_correction(monkeypatch, n_pairs, expected):
+    monkeypatch.setattr(significance, "PERMUTATIONS", 10_000)
+    found = significance.enough_permutations(n_pairs)
+    assert found == expected
+    assert n_pairs / (found + 1) < significance.LEVEL

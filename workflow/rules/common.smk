@@ -1,12 +1,16 @@
 # The only helpers of the workflow: the checked configuration, and names of files made from it.
 import json
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 sys.path.insert(0, workflow.basedir)  # the package beside this file, also when it is not installed
+
+# Stages are run by the interpreter that runs Snakemake, also where its environment was not activated.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 from snakemake.logging import logger
 
@@ -33,8 +37,7 @@ wildcard_constraints:
     estimator=r"[a-z0-9_]+",
     feature_set=r"[a-z0-9_]+",
     protocol=r"[a-z0-9_]+",
-    system=r"[a-z0-9_]+",
-    variant=r"[a-z0-9_]+",
+    row=r"[a-z0-9_]+\.[a-z0-9_]+",  # system.variant
     table=r"[a-z0-9_]+",
     fold=r"[0-9]+",
     seed=r"[0-9]+",
@@ -43,6 +46,11 @@ wildcard_constraints:
 # A cluster is asked for the device a rule wants. Here, a device that is not there must not keep two jobs from running
 # side by side: the default profile admits one GPU job at a time.
 GPU = int(workflow.non_local_exec or any(Path(os.sep, "dev").glob("nvidia[0-9]*")))
+
+# To start no more than 100 jobs a second, Snakemake 9.27 looks at all ready jobs again a second after each look, and for
+# each job that ends once more: after 1000 jobs a thousand times a second. Without the limit it looks when a job ends.
+if workflow.scheduling_settings is not None:
+    workflow.scheduling_settings.max_jobs_per_timespan = None
 
 # Beside a GPU some threads read frames and cut crops; without one the network needs every core itself.
 READERS = 4 if GPU else 1
@@ -97,9 +105,9 @@ def needs(system):
     return plugins.constant("systems", system, "needs") or set()
 
 
-# Networks are trained step by step over stored draws, a job a fold; classics are fitted, one job for all folds.
-NETWORKS = "|".join(system for system in SETTINGS.systems if "draws" in needs(system)) or "none"
-CLASSICS = "|".join(system for system in SETTINGS.systems if "draws" not in needs(system)) or "none"
+def needs_of(row):
+    """The same of the system of a row."""
+    return needs(row.partition(".")[0])
 
 
 def runs(dataset, protocol, row):
@@ -110,10 +118,6 @@ def runs(dataset, protocol, row):
         for fold in folds
         for seed in SETTINGS.variant(row).seeds
     ]
-
-
-def row_of(wildcards):
-    return f"{wildcards.system}.{wildcards.variant}"
 
 
 def rows_of(table):
@@ -204,7 +208,7 @@ def boxes_behind(wildcards):
 
 
 def variant_of(wildcards):
-    return SETTINGS.variant(row_of(wildcards))
+    return SETTINGS.variant(wildcards.row)
 
 
 def stores_of(path, dataset):
@@ -249,11 +253,11 @@ def athlete_stores(wildcards, dataset=None):
     return picture_stores(variant_of(wildcards).frames, dataset or wildcards.dataset).get("boxes", [])
 
 
-def mask_stores(wildcards):
+def mask_stores(wildcards, dataset):
     """Masks of simulated dives, labels of the training part; those of other data sets are files of their own."""
     block = variant_of(wildcards).frames
-    known = block is not None and block.masks and is_simulated(wildcards.dataset)
-    return stores_of("results/truth/{dataset}/{shard}.h5", wildcards.dataset) if known else []
+    known = block is not None and block.masks and is_simulated(dataset)
+    return stores_of("results/truth/{dataset}/{shard}.h5", dataset) if known else []
 
 
 def pictures_given(wildcards, input):
@@ -279,22 +283,36 @@ def training_mb(wildcards):
     return block.devices * (3000 + 1000 * block.workers + kept_mb(wildcards) * max(1, block.workers))
 
 
+def training_gpus(wildcards):
+    return GPU * training_of(wildcards).devices * is_network(wildcards.row)
+
+
+def training_options(wildcards):
+    """The training block of a network; a classic has none."""
+    return as_json(training_of(wildcards).model_dump(exclude={"workers"}) if is_network(wildcards.row) else {})
+
+
+def clip_options(wildcards):
+    """Likewise its clips: a classic is handed whole sequences."""
+    return as_json(variant_of(wildcards).clips.model_dump() if is_network(wildcards.row) else {})
+
+
 def official_file(wildcards):
     """The released checkpoint that a row begins with, where it lies in the file system."""
     return [name for name in [variant_of(wildcards).official] if name and Path(name).is_file()]
 
 
 def truth_stores(wildcards, dataset):
-    known = "truth" in needs(wildcards.system) and is_simulated(dataset)
+    known = "truth" in needs_of(wildcards.row) and is_simulated(dataset)
     return stores_of("results/truth/{dataset}/{shard}.h5", dataset) if known else []
 
 
 def stored_draws(wildcards, dataset=None, protocol=None):
     """Only what is trained step by step has draws; a classic is fitted on the whole training part."""
-    if "draws" not in needs(wildcards.system):
+    if not is_network(wildcards.row):
         return []
     place = f"{dataset or wildcards.dataset}.{protocol or wildcards.protocol}"
-    return [f"results/pairs/{row_of(wildcards)}/{place}/seed{wildcards.seed}.parquet"]
+    return [f"results/pairs/{wildcards.row}/{place}/seed{wildcards.seed}.parquet"]
 
 
 def draw_options(wildcards):
@@ -312,7 +330,7 @@ def run_options(wildcards, dataset=None):
     block = variant_of(wildcards)
     begins = f" --official {shlex.quote(block.official)}" if block.official else ""
     return (
-        f"--system {wildcards.system} --target {block.target} --selection {block.selection}"
+        f"--system {wildcards.row.partition('.')[0]} --target {block.target} --selection {block.selection}"
         f" --control {block.control} --adapter {plugin('datasets', dataset or wildcards.dataset)}{begins}"
     )
 
@@ -327,10 +345,30 @@ def folds_of(dataset, protocol):
     return range(SETTINGS.datasets[dataset].protocols[protocol].folds)
 
 
-def of_folds(dataset, protocol, *names):
-    """Files of a run in the folders of all folds."""
-    folder = f"results/runs/{{system}}.{{variant}}/{dataset}.{protocol}"
-    return [f"{folder}/fold{fold}.seed{{seed}}/{name}" for fold in folds_of(dataset, protocol) for name in names]
+def of_folds(dataset, protocol, *names, folds=None):
+    """Files of a run in the folders of some folds, of all by default."""
+    folds = folds_of(dataset, protocol) if folds is None else folds
+    folder = f"results/runs/{{row}}/{dataset}.{protocol}"
+    return [f"{folder}/fold{fold}.seed{{seed}}/{name}" for fold in folds for name in names]
+
+
+def is_network(row):
+    """Networks are trained step by step over stored draws; classics are fitted."""
+    return "draws" in needs_of(row)
+
+
+def trains_at_once(row):
+    """Whether one job trains all folds of a row."""
+    variant = SETTINGS.variant(row)
+    return not is_network(row) or (variant.frames is None and not variant.training.epochs)
+
+
+def training_jobs(dataset, protocol):
+    """The jobs that train on a data set: what tells them apart in names, folds, and rows as a pattern."""
+    place, folds = f"{dataset}.{protocol}", folds_of(dataset, protocol)
+    at_once, by_fold = ([row for row in SETTINGS.rows() if trains_at_once(row) == so] for so in (True, False))
+    jobs = [(place, folds, at_once), *((f"{place}.fold{fold}", [fold], by_fold) for fold in folds)]
+    return [(place, folds, "|".join(map(re.escape, rows))) for place, folds, rows in jobs if rows]
 
 
 # Scores, failures and stage quality.
@@ -483,12 +521,10 @@ def filmed(dataset):
     for table in SETTINGS.make_tables:
         block = SETTINGS.tables[table]
         for row in block.rows if dataset in datasets_of(table) else []:
-            system, variant = row.split(".")
             on_features = SETTINGS.variant(row).frames is None
-            if "draws" in needs(system) and on_features and AVAILABLE.status(row, dataset) == "ok":
+            if is_network(row) and on_features and AVAILABLE.status(row, dataset) == "ok":
                 seed = SETTINGS.variant(row).seeds[0]
-                names = dict(system=system, variant=variant, dataset=dataset, protocol=block.protocol, seed=seed)
-                return SimpleNamespace(**names)
+                return SimpleNamespace(row=row, dataset=dataset, protocol=block.protocol, seed=seed)
     return None
 
 

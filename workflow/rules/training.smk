@@ -1,4 +1,4 @@
-# Draws, training and prediction, one run a fold and seed.
+# Draws, training and prediction: a folder a fold and seed.
 
 
 rule draw_pairs:
@@ -9,11 +9,11 @@ rule draw_pairs:
         frames=frame_stores,
         boxes=athlete_stores,
     output:
-        "results/pairs/{system}.{variant}/{dataset}.{protocol}/seed{seed}.parquet",
+        "results/pairs/{row}/{dataset}.{protocol}/seed{seed}.parquet",
     log:
-        "results/logs/draw_pairs/{system}.{variant}.{dataset}.{protocol}.seed{seed}.log",
+        "results/logs/draw_pairs/{row}.{dataset}.{protocol}.seed{seed}.log",
     benchmark:
-        "results/benchmarks/draw_pairs/{system}.{variant}.{dataset}.{protocol}.seed{seed}.tsv"
+        "results/benchmarks/draw_pairs/{row}.{dataset}.{protocol}.seed{seed}.tsv"
     conda:
         "../../envs/base.yaml"
     threads: 1
@@ -30,98 +30,63 @@ rule draw_pairs:
         " {params.options} {params.pictures} > {log} 2>&1"
 
 
-rule train:
-    input:
-        samples="results/samples/{dataset}.parquet",
-        folds="results/folds/{dataset}.{protocol}.parquet",
-        features=feature_stores,
-        frames=frame_stores,
-        boxes=athlete_stores,
-        masks=mask_stores,
-        draws=stored_draws,
-        official=official_file,
-    output:
-        weights="results/runs/{system}.{variant}/{dataset}.{protocol}/fold{fold}.seed{seed}/weights.safetensors",
-        config="results/runs/{system}.{variant}/{dataset}.{protocol}/fold{fold}.seed{seed}/config.json",
-        history="results/runs/{system}.{variant}/{dataset}.{protocol}/fold{fold}.seed{seed}/history.csv",
-    log:
-        "results/logs/train/{system}.{variant}.{dataset}.{protocol}.fold{fold}.seed{seed}.log",
-    benchmark:
-        "results/benchmarks/train/{system}.{variant}.{dataset}.{protocol}.fold{fold}.seed{seed}.tsv"
-    wildcard_constraints:
-        system=NETWORKS,
-    conda:
-        "../../envs/train.yaml"
-    threads: lambda wildcards: training_of(wildcards).devices * (1 + training_of(wildcards).workers)
-    resources:
-        mem_mb=training_mb,
-        runtime=240,
-        gpu=lambda wildcards: GPU * training_of(wildcards).devices,
-        workers=lambda wildcards: training_of(wildcards).workers,  # no parameter: another number re-runs nothing
-        kept_mb=kept_mb,
-    params:
-        out=lambda wildcards: f"results/runs/{row_of(wildcards)}/{wildcards.dataset}.{wildcards.protocol}",
-        run=run_options,
-        options=lambda wildcards: as_json(variant_of(wildcards).options),
-        python=launcher,
-        training=lambda wildcards: as_json(training_of(wildcards).model_dump(exclude={"workers"})),
-        clips=lambda wildcards: as_json(variant_of(wildcards).clips.model_dump()),
-        roles=lambda wildcards: as_json(variant_of(wildcards).roles),
-        frames=frame_options,
-        pictures=pictures_given,
-        version=stage_version("train"),
-    shell:
-        "{params.python} -m aqa_pipeline.stages.train {input.samples} {input.folds} {params.out} {input.features}"
-        " {params.run} --fold {wildcards.fold} --seed {wildcards.seed} --draws {input.draws}"
-        " --options {params.options:q} --training {params.training:q} --clips {params.clips:q}"
-        " --roles {params.roles:q} --frames-options {params.frames:q} {params.pictures}"
-        " --workers {resources.workers} --memory-mb {resources.kept_mb} > {log} 2>&1"
-
-
-# The number of folds differs from protocol to protocol, so what serves all folds has rules for each.
+# A job a fold where pictures or whole epochs are learnt from; a few hundred steps on features, and a classic, are over
+# sooner than Python has started, so one job trains all folds. Their numbers differ from protocol to protocol, and with
+# them the rules.
 for dataset, protocol in evaluated():
 
-    rule:
-        name:
-            f"fit_{dataset}_{protocol}"
-        input:
-            samples=f"results/samples/{dataset}.parquet",
-            folds=f"results/folds/{dataset}.{protocol}.parquet",
-            features=lambda wildcards, dataset=dataset: feature_stores(wildcards, dataset),
-            frames=lambda wildcards, dataset=dataset: frame_stores(wildcards, dataset),
-            boxes=lambda wildcards, dataset=dataset: athlete_stores(wildcards, dataset),
-            truth=lambda wildcards, dataset=dataset: truth_stores(wildcards, dataset),
-        output:
-            of_folds(dataset, protocol, "weights.safetensors", "config.json", "history.csv"),
-        log:
-            f"results/logs/fit/{{system}}.{{variant}}.{dataset}.{protocol}.seed{{seed}}.log",
-        benchmark:
-            f"results/benchmarks/fit/{{system}}.{{variant}}.{dataset}.{protocol}.seed{{seed}}.tsv"
-        wildcard_constraints:
-            system=CLASSICS,
-        conda:
-            "../../envs/train.yaml"
-        threads: 1
-        resources:
-            mem_mb=lambda wildcards: 3000 + kept_mb(wildcards),
-            kept_mb=kept_mb,
-            runtime=60,
-            gpu=0,
-        params:
-            out=f"results/runs/{{system}}.{{variant}}/{dataset}.{protocol}",
-            run=lambda wildcards, dataset=dataset: run_options(wildcards, dataset),
-            options=lambda wildcards: as_json(variant_of(wildcards).options),
-            folds=" ".join(f"--fold {fold}" for fold in folds_of(dataset, protocol)),
-            roles=lambda wildcards: as_json(variant_of(wildcards).roles),
-            truth=lambda wildcards, input: " ".join(f"--truth {path}" for path in input.truth),
-            frames=frame_options,
-            pictures=pictures_given,
-            version=stage_version("train"),
-        shell:
-            "python -m aqa_pipeline.stages.train {input.samples} {input.folds} {params.out} {input.features}"
-            " {params.run} {params.folds} --seed {wildcards.seed} {params.truth}"
-            " --options {params.options:q} --roles {params.roles:q} --frames-options {params.frames:q} {params.pictures}"
-            " --memory-mb {resources.kept_mb} --threads {threads} > {log} 2>&1"
+    for place, folds, rows in training_jobs(dataset, protocol):
+
+        rule:
+            name:
+                "train_" + place.replace(".", "_")
+            input:
+                samples=f"results/samples/{dataset}.parquet",
+                folds=f"results/folds/{dataset}.{protocol}.parquet",
+                features=lambda wildcards, dataset=dataset: feature_stores(wildcards, dataset),
+                frames=lambda wildcards, dataset=dataset: frame_stores(wildcards, dataset),
+                boxes=lambda wildcards, dataset=dataset: athlete_stores(wildcards, dataset),
+                masks=lambda wildcards, dataset=dataset: mask_stores(wildcards, dataset),
+                truth=lambda wildcards, dataset=dataset: truth_stores(wildcards, dataset),
+                draws=lambda wildcards, dataset=dataset, protocol=protocol: stored_draws(wildcards, dataset, protocol),
+                official=official_file,
+            output:
+                of_folds(dataset, protocol, "weights.safetensors", "config.json", "history.csv", folds=folds),
+            log:
+                f"results/logs/train/{{row}}.{place}.seed{{seed}}.log",
+            benchmark:
+                f"results/benchmarks/train/{{row}}.{place}.seed{{seed}}.tsv"
+            wildcard_constraints:
+                row=rows,
+            conda:
+                "../../envs/train.yaml"
+            threads: lambda wildcards: training_of(wildcards).devices * (1 + training_of(wildcards).workers)
+            resources:
+                mem_mb=training_mb,
+                runtime=240,
+                gpu=training_gpus,
+                workers=lambda wildcards: training_of(wildcards).workers,  # no parameter: another number re-runs nothing
+                kept_mb=kept_mb,
+            params:
+                out=f"results/runs/{{row}}/{dataset}.{protocol}",
+                run=lambda wildcards, dataset=dataset: run_options(wildcards, dataset),
+                folds=" ".join(f"--fold {fold}" for fold in folds),
+                draws=lambda wildcards, input: " ".join(f"--draws {path}" for path in input.draws),
+                truth=lambda wildcards, input: " ".join(f"--truth {path}" for path in input.truth),
+                options=lambda wildcards: as_json(variant_of(wildcards).options),
+                python=launcher,
+                training=training_options,
+                clips=clip_options,
+                roles=lambda wildcards: as_json(variant_of(wildcards).roles),
+                frames=frame_options,
+                pictures=pictures_given,
+                version=stage_version("train"),
+            shell:
+                "{params.python} -m aqa_pipeline.stages.train {input.samples} {input.folds} {params.out} {input.features}"
+                " {params.run} {params.folds} --seed {wildcards.seed} {params.draws} {params.truth}"
+                " --options {params.options:q} --training {params.training:q} --clips {params.clips:q}"
+                " --roles {params.roles:q} --frames-options {params.frames:q} {params.pictures}"
+                " --workers {resources.workers} --memory-mb {resources.kept_mb} > {log} 2>&1"
 
     rule:
         name:
@@ -139,9 +104,9 @@ for dataset, protocol in evaluated():
         output:
             of_folds(dataset, protocol, "predictions.parquet"),
         log:
-            f"results/logs/predict/{{system}}.{{variant}}.{dataset}.{protocol}.seed{{seed}}.log",
+            f"results/logs/predict/{{row}}.{dataset}.{protocol}.seed{{seed}}.log",
         benchmark:
-            f"results/benchmarks/predict/{{system}}.{{variant}}.{dataset}.{protocol}.seed{{seed}}.tsv"
+            f"results/benchmarks/predict/{{row}}.{dataset}.{protocol}.seed{{seed}}.tsv"
         conda:
             "../../envs/train.yaml"
         threads: 1
@@ -149,7 +114,7 @@ for dataset, protocol in evaluated():
             mem_mb=lambda wildcards: 3000 + kept_mb(wildcards),
             kept_mb=kept_mb,
             runtime=60,
-            gpu=lambda wildcards: GPU * ("draws" in needs(wildcards.system)),
+            gpu=lambda wildcards: GPU * ("draws" in needs_of(wildcards.row)),
         params:
             runs=lambda wildcards, input: " ".join(f"--run {Path(path).parent}" for path in input.configs),
             draws=lambda wildcards, input: " ".join(f"--draws {path}" for path in input.draws),
