@@ -54,8 +54,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
-    """A line `<!-- section: FILE: HEADING -->` becomes that section of a file of the top level."""
-    return SECTION.sub(lambda found: section(found[1], found[2]), markdown)
+    """A line `<!-- section: FILE: HEADING -->` becomes that section of a file of the top level.
+
+    What lies beside docs/ in the repository lies below it in the site.
+    """
+    return SECTION.sub(lambda found: section(found[1], found[2]), markdown.replace("](../benchmarks/", "](benchmarks/"))
 
 
 def measured() -> list[Path]:
