@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import doctest
+import os
 import re
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import pytest
 import snakemake
-from running import ROOT, clone, environment
+from running import ROOT, clone
 
 DOCS = ROOT / "docs"
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
@@ -50,11 +51,12 @@ def commands(text: str) -> list[tuple[str, str]]:
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess:
-    own = {"PYTHONPATH": str(folder), "COLUMNS": "120"}
+    """As in a terminal in which the environment was activated."""
+    own = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(folder), "COLUMNS": "120"}
     return subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
-        env={**environment(), **own},
+        env={**os.environ, **own},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
