@@ -320,11 +320,17 @@ def _without_tags(text: str) -> str:
 
 
 class Definitions(griffe.Extension):
-    """Docstrings as numpydoc wants them, which knows no `name : meaning` and no prose after the parameters."""
+    """Docstrings as numpydoc wants them, which knows no `name : meaning` and no prose after the parameters.
+
+    Angle brackets in their prose are characters.
+    """
 
     def on_instance(self, *, obj: griffe.Object, **_: object) -> None:
         if obj.docstring and PARAMETERS in obj.docstring.value:
             obj.docstring.value = rearranged(obj.docstring.value)
+        if obj.docstring:
+            paragraphs = obj.docstring.value.split("\n\n")
+            obj.docstring.value = "\n\n".join(p if "\n " in f"\n{p}" else _without_tags(p) for p in paragraphs)
 
 
 PARAMETERS = "Parameters\n---"
