@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ import zipfile
 import pytest
 import yaml
 
-from aqa_pipeline import cli, weights
+from aqa_pipeline import cli, plugins, weights
 
 
 def aqa(*arguments: str) -> subprocess.CompletedProcess:
@@ -28,6 +29,62 @@ def test_an_unknown_room_is_answered_with_the_nearest():
     assert answer.returncode == 2
     known = ", ".join(sorted(cli.ROOMS))
     assert answer.stderr.strip() == f"error: no room 'system': did you mean 'systems'? known: {known}"
+
+
+def test_the_front_page_groups_all_commands_a_line_each():
+    page = aqa("--help").stdout
+    panels = [cli.LOOK, cli.RUN, cli.OWN_VIDEO, cli.WEIGHTS]
+    assert [page.index(f"─ {panel} ─") for panel in panels] == sorted(page.index(f"─ {panel} ─") for panel in panels)
+    assert "Commands" not in page  # the panel of those that belong to no group
+    lines = [line for line in page.partition(f"─ {cli.LOOK} ─")[2].splitlines() if line.startswith("│")]
+    assert [line for line in lines if not re.match(r"│ [a-z]+ +[A-Z]\S* .*\. +│$", line)] == []
+    assert "snakemake --cores 8" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["lst"], "No such command 'lst'. Did you mean 'list'?"),
+        (["weights", "lits"], "No such command 'lits'. Did you mean 'list'?"),
+        (["poses", "--out", "out"], "Missing argument 'videos'."),
+        (["list", "--rom"], "No such option: --rom"),
+        (["poses", "a.mp4", "--out", "o", "--threads", "0"], "Invalid value for '--threads': "),
+        (["show", "systems", "coer"], "no 'coer' in systems: did you mean 'core'? known: c3d_avg"),
+        (["show", "system", "core"], "no room 'system': did you mean 'systems'? known: athlete"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_status_2(arguments, line):
+    answer = aqa(*arguments)
+    assert answer.returncode == 2
+    assert answer.stderr.startswith(f"error: {line}")
+    assert answer.stderr.count("\n") == 1
+
+
+def test_show_says_what_a_system_is_with_its_options_and_figures():
+    answer = aqa("show", "systems", "usdl")
+    assert answer.returncode == 0
+    assert "Uncertainty-aware Score Distribution Learning" in " ".join(answer.stdout.split())
+    assert re.search(r"│ decode +│ 'argmax' +│", answer.stdout)
+    assert re.search(r"\n\d+ published figures in the ledger, tables ", answer.stdout)
+    assert answer.stdout.endswith(f"{plugins.source('systems', 'usdl')}\n")
+    assert "must be given" in aqa("show", "datasets", "custom").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("aqa s", ["show", "schema"]),
+        ("aqa show sy", ["systems"]),
+        ("aqa show systems us", ["usdl"]),
+        ("aqa show nothing us", []),
+    ],
+)
+def test_the_shell_completes_commands_rooms_and_names(words, expected):
+    asked = {"_AQA_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    answer = subprocess.run(
+        [sys.executable, "-m", "aqa_pipeline.cli"], capture_output=True, text=True, env={**os.environ, **asked}
+    )
+    assert sorted(answer.stdout.split()) == sorted(expected)
 
 
 def test_check_names_the_misspelt_key(tmp_path):

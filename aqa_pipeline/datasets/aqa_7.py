@@ -75,7 +75,12 @@ def media(*, root: Path | str, action: str) -> dict[str, list[Path]]:
 
 
 def samples(*, root: Path | str, action: str) -> pd.DataFrame:
-    """One row a sample, `diving_054` for sample 54 of diving, with the official split in `part`."""
+    """One row a sample, `diving_054` for sample 54 of diving, with the official split in `part`.
+
+    Parameters
+    ----------
+    action : diving, gym_vault, ski_big_air, snowboard_big_air, sync_diving_3m or sync_diving_10m
+    """
     import pandas as pd
 
     table = _unlv.aqa_7_samples(root, action)

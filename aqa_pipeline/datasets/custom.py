@@ -48,6 +48,10 @@ def samples(*, csv: Path | str, keypoint_set: str | None = None) -> pd.DataFrame
     """Samples of a CSV file; the first mistake in it is an InputError that names file, row and column.
 
     `keypoint_set` says what the keypoints of keypoint files mean, where the files do not say it themselves.
+
+    Parameters
+    ----------
+    csv : the file; the columns are above
     """
     import pandas as pd
 

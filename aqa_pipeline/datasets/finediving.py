@@ -153,6 +153,10 @@ def samples(
 
     A sub-action that returns later in the dive is a further step. Without the coarse file nobody knows the frame
     numbers: the whole folder is then the sample.
+
+    Parameters
+    ----------
+    frames, masks, poses, splashes : folders below `root`, where they bear other names
     """
     import pandas as pd
 

@@ -80,7 +80,13 @@ def media(*, root: Path | str, task: str, splits: str | None = None) -> dict[str
 
 
 def samples(*, root: Path | str, task: str, splits: str | None = None) -> pd.DataFrame:
-    """One row a trial, named as its files are; `subject` and `group` are the surgeon's letter."""
+    """One row a trial, named as its files are; `subject` and `group` are the surgeon's letter.
+
+    Parameters
+    ----------
+    task : suturing, needle_passing or knot_tying
+    splits : file of the folds, where it lies elsewhere
+    """
     import pandas as pd
 
     source = annotation_files(root=root, task=task, splits=splits)[0]

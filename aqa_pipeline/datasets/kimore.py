@@ -104,7 +104,12 @@ def annotation_files(*, root: Path | str, exercise: int, patients_only: bool = F
 
 
 def samples(*, root: Path | str, exercise: int, patients_only: bool = False) -> pd.DataFrame:
-    """One row a person with a usable recording and score; `patients_only` leaves the control group out."""
+    """One row a person with a usable recording and score; `patients_only` leaves the control group out.
+
+    Parameters
+    ----------
+    exercise : 1 to 5
+    """
     import pandas as pd
 
     rows = []

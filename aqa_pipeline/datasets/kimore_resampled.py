@@ -49,7 +49,12 @@ def annotation_files(*, root: Path | str, exercise: int) -> list[Path]:
 
 
 def samples(*, root: Path | str, exercise: int) -> pd.DataFrame:
-    """One row a patient; the subject folds stand in `fold`."""
+    """One row a patient; the subject folds stand in `fold`.
+
+    Parameters
+    ----------
+    exercise : 1 to 4
+    """
     import pandas as pd
 
     [path] = annotation_files(root=root, exercise=exercise)

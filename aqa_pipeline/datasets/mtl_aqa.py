@@ -121,6 +121,10 @@ def samples(*, root: Path | str, clip: str = "last_103", frames: str = "whole_vi
 
     `clip` is `last_103`, the 103 frames that end with the annotated end and often begin before its start, as all
     published systems read them; or `annotated`, from start to end.
+
+    Parameters
+    ----------
+    frames : folder of the pictures below `root`, where it bears another name
     """
     import pandas as pd
 

@@ -75,7 +75,13 @@ def annotation_files(*, root: Path | str, movement: int, sensor: str = "kinect")
 
 
 def samples(*, root: Path | str, movement: int, sensor: str = "kinect") -> pd.DataFrame:
-    """One row a repetition, `m01_s02_e03` where it is correct and `m01_s02_e03_inc` where it is not."""
+    """One row a repetition, `m01_s02_e03` where it is correct and `m01_s02_e03_inc` where it is not.
+
+    Parameters
+    ----------
+    movement : 1 to 10
+    sensor : kinect or vicon
+    """
     import pandas as pd
 
     names = list(_files(root, movement, sensor))

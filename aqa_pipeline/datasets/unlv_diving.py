@@ -79,7 +79,14 @@ def media(
 def samples(
     *, root: Path | str | None = None, mtl_aqa_root: Path | str | None = None, original_length: bool = False
 ) -> pd.DataFrame:
-    """One row a dive, `dive_054` for dive 54, with the official split in `part`."""
+    """One row a dive, `dive_054` for dive 54, with the official split in `part`.
+
+    Parameters
+    ----------
+    root : the folder as its authors released it
+    mtl_aqa_root : MTL-AQA's folder instead, which holds its annotations too
+    original_length : clips as long as they were, not padded
+    """
     options: dict[str, Any] = dict(root=root, mtl_aqa_root=mtl_aqa_root, original_length=original_length)
     source = annotation_files(**options)
     table = _cut(*source) if mtl_aqa_root is not None else _released(*source, padded=not original_length)

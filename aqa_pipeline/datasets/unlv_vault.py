@@ -56,7 +56,13 @@ def media(*, root: Path | str | None = None, aqa_7_root: Path | str | None = Non
 
 
 def samples(*, root: Path | str | None = None, aqa_7_root: Path | str | None = None) -> pd.DataFrame:
-    """One row a vault, `vault_012` for vault 12, with the official split in `part`."""
+    """One row a vault, `vault_012` for vault 12, with the official split in `part`.
+
+    Parameters
+    ----------
+    root : the folder as its authors released it
+    aqa_7_root : AQA-7's folder instead, which holds the same vaults
+    """
     scores, *others = annotation_files(root=root, aqa_7_root=aqa_7_root)
     if aqa_7_root is not None:
         table = _unlv.aqa_7_samples(aqa_7_root, ACTION)

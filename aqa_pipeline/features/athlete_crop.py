@@ -53,5 +53,10 @@ def _nearest(present: np.ndarray) -> np.ndarray:
 def build(
     *, device: str = "cpu", weights: str = "estimator_coco_17", batch: int = 16, padding: float = 1.25
 ) -> Extractor:
-    """`weights`: a registered estimator or a .safetensors file; its encoder gives the features."""
+    """`weights`: a registered estimator or a .safetensors file; its encoder gives the features.
+
+    Parameters
+    ----------
+    padding : side of the crop over the longer side of the box
+    """
     return Extractor(weights=weights, batch=batch, padding=padding, device=device)

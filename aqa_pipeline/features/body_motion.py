@@ -39,6 +39,8 @@ def build(
         Gaussian sigma in frames, after a running median of three.
     min_confidence
         Points below it count as not found and are interpolated.
+    canonical_facing
+        Whether athletes who face the other way are mirrored, so that all face one way.
     """
     if coordinates not in ("derived", "all", "none"):
         raise InputError(f"body_motion.coordinates: found '{coordinates}', expected 'derived', 'all' or 'none'")

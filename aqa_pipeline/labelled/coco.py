@@ -31,6 +31,10 @@ def read(
 
     `keypoint_set`: what the columns mean. `group`: key of an image's record that names its clip; without it every
     picture is a group of its own. Annotations of other categories are passed over.
+
+    Parameters
+    ----------
+    category : name of the category whose annotations are read
     """
     points = keypoint_sets.get(keypoint_set)
     document = Record(annotations, "document", read_json(annotations))

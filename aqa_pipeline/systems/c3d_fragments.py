@@ -203,8 +203,10 @@ def build(
         Fragments that a clip is parted into, and which are used: see above. Numbers count from 0.
     channels, hidden, dropout
         Of the layers after C3D: `Regressor`.
-    loss, balance, margin
-        See above; the margin is in units of the target. UNLV-Diving, UNLV-Vault and MIT-Skating: 2 points.
+    loss, balance
+        See above.
+    margin
+        By which pairs are to differ, in units of the target. UNLV-Diving, UNLV-Vault and MIT-Skating: 2 points.
     layout, width, weights, pixels
         Of C3D (`backbones/c3d.py`) and what it is fed (`layers/pictures.py`); from nothing without weights, which
         otherwise every fragment begins with.

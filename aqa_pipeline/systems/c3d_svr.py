@@ -46,6 +46,11 @@ def fit(
     """Choose the penalty by `folds` drawn with `seed`, and fit on all training clips.
 
     `epsilon`, the error that costs nothing, is in standard deviations of the target.
+
+    Parameters
+    ----------
+    C : penalties to choose from, by rank correlation over the folds
+    kernel : linear or rbf
     """
     from sklearn.model_selection import KFold
 

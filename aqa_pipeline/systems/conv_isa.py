@@ -70,6 +70,8 @@ def fit(
         Of each ISA, at most.
     blocks, words
         Blocks to learn from, and V.
+    kernel, C, nu
+        Of the nu-SVR on the counts of words.
     """
     from sklearn.cluster import MiniBatchKMeans
     from sklearn.svm import NuSVR

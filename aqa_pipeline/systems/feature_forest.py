@@ -28,7 +28,13 @@ def fit(
     min_samples_leaf: int = 2,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Fit on all training clips; `max_features` is the share of features tried at each split."""
+    """Fit on all training clips; `max_features` is the share of features tried at each split.
+
+    Parameters
+    ----------
+    trees : of the forest
+    min_samples_leaf : clips in a leaf, at least
+    """
     from sklearn.ensemble import ExtraTreesRegressor
 
     x = pooled(train, segments=segments, statistics=statistics)

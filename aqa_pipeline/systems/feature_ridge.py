@@ -23,7 +23,12 @@ def fit(
     scale: bool = True,
     alpha: float = 1000.0,
 ) -> dict[str, np.ndarray]:
-    """Fit on all training clips; with `scale` every pooled feature has sd 1, otherwise it is only centred."""
+    """Fit on all training clips; with `scale` every pooled feature has sd 1, otherwise it is only centred.
+
+    Parameters
+    ----------
+    alpha : weight of the penalty; 0 is plain least squares
+    """
     x, y = pooled(train, segments=segments, statistics=statistics), train.target.double().numpy()
     mean, sd = x.mean(axis=0), x.std(axis=0)
     sd = np.where(scale & (sd > 1e-9), sd, 1.0)

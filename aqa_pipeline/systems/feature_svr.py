@@ -32,7 +32,13 @@ def fit(
     C: float = 3.0,
     epsilon: float = 0.1,
 ) -> dict[str, np.ndarray]:
-    """Fit on all training clips; with `scale`, pooled features and target have mean 0 and sd 1 while fitting."""
+    """Fit on all training clips; with `scale`, pooled features and target have mean 0 and sd 1 while fitting.
+
+    Parameters
+    ----------
+    kernel : rbf or linear
+    C, epsilon : penalty, and the error that costs nothing, in standard deviations of the target
+    """
     from sklearn.svm import SVR
 
     if kernel not in KERNELS:

@@ -266,6 +266,10 @@ def build(
     two, both start from the weights and only the one without masks is frozen. `width` is of all networks that see
     pictures, `static` one of `backbones.resnet` with its `static_weights`. `channels` and `reducer` are the sizes of a
     dynamic token and of the maps that make it.
+
+    Parameters
+    ----------
+    step_weights : weights of the three steps in the offset
     """
     expect_one_of("fineparser.fusion", fusion, ("mask_gate", "released"))
     expect_one_of("fineparser.branches", branches, ("sum", "mean"))

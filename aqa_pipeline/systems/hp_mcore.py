@@ -247,6 +247,13 @@ def build(
     `dim`, `static_dim` (0: as many as there are) and `dropout` are of stored features; `width`, `weights` and
     `freeze_batch_norm` of I3D, the same with "static" of the picture network. Features become tokens of `token`
     channels by two layers, the first `widening` wider than they are.
+
+    Parameters
+    ----------
+    skeleton : whether the skeleton's branch is there
+    skeleton_width : channels of the first layers of the skeleton's network
+    contrast : weight of the contrastive loss
+    splash_loss : weight of the loss on the splash; 0 for none
     """
     expect_one_of("hp_mcore.segment_from", segment_from, SEGMENT_FROM)
     expect_one_of("hp_mcore.branches", branches, BRANCHES)

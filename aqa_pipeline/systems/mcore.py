@@ -126,6 +126,10 @@ def build(
 
     `dim` (0: as many as there are) and `dropout` are of stored features, `width` to `pixels` of the picture network;
     `contrast` weighs the third loss, 0 leaves it out.
+
+    Parameters
+    ----------
+    contrast_of : frames, as the released code, or stages, as the abstract
     """
     expect_one_of("mcore.contrast_of", contrast_of, CONTRASTS)
     encoder = _encoders.regnet_frames(

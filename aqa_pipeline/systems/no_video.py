@@ -17,7 +17,12 @@ needs = set()
 
 
 def fit(train: Clips, facts: Facts, *, pseudo: float = 4.0) -> dict[str, np.ndarray]:
-    """Mean of each action type, shrunk; the last entry is the mean of all, for types never seen."""
+    """Mean of each action type, shrunk; the last entry is the mean of all, for types never seen.
+
+    Parameters
+    ----------
+    pseudo : clips with the mean of all that every type is drawn to
+    """
     target, kind = train.target.double().numpy(), train.action_type.numpy()
     overall = target.mean()
     of_type = [target[kind == number] for number in range(len(facts.action_types))]

@@ -139,7 +139,22 @@ def build(
     head: list[int] = [],
     head_dropout: float = 0.5,
 ) -> PoseGuided:
-    """The model for clips of `facts`."""
+    """The model for clips of `facts`.
+
+    Parameters
+    ----------
+    dim, heads, layers, ratio : channels of a token, heads of the attention, blocks, width of a block's MLP over `dim`
+    block : standard, self-attention before cross-attention; cross_only, as the report states it
+    norm : pre or post
+    exemplar : whether a query is compared; without, it is scored alone
+    readout : all tokens, their mean, or the appended token
+    token, position : the appended token (learned or zero), positions (learned, sinusoidal or none)
+    dropout, input_dropout, head_dropout : in the blocks, on the features, before the head
+    noise : standard deviation of noise on the features, in training
+    sub_action_loss : weight of the loss on the frames' sub-actions; 0 for none
+    both_directions : whether a pair is learnt in both directions
+    head : widths of hidden layers of the head
+    """
     for name, found, known in (
         ("block", block, ("standard", "cross_only")),
         ("norm", norm, ("pre", "post")),

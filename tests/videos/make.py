@@ -1,6 +1,7 @@
 """How the videos beside this file were made: ten frames of 48 x 32, frame i of level 20 + 15 i, H.264.
 
-OpenCV writes neither of them, so they are kept; `python make.py` needs `av` (PyAV 18.1.0 was used) and numpy.
+The four frames that `aqa doctor` reads are the first of them. OpenCV writes none of these files, so they are kept;
+`python make.py` needs `av` (PyAV 18.1.0 was used) and numpy.
 """
 
 from fractions import Fraction
@@ -29,3 +30,4 @@ if __name__ == "__main__":
     folder = Path(__file__).parent
     write(folder / "varying_rate.mkv", "yuv420p", TIMES)
     write(folder / "ten_bit.mp4", "yuv420p10le", [50 * number for number in range(10)])
+    write(folder.parents[1] / "aqa_pipeline" / "h264.mp4", "yuv420p", [50 * number for number in range(4)])
