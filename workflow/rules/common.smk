@@ -522,6 +522,41 @@ def picture_files():
     return [*plots, *films, *sheets]
 
 
+# The report.
+
+
+def report_inputs(wildcards):
+    """Samples of the data sets of the tables, and the stores that pictures of their videos are made of."""
+    datasets, pair = used_datasets(), SETTINGS.look.keypoints
+    files = dict(samples=[f"results/samples/{dataset}.parquet" for dataset in datasets])
+    if pair:
+        kinds = dict(frames="", boxes=f"{pair.split('.')[0]}/", keypoints=f"{pair}/")
+        for kind, folder in kinds.items():
+            paths = [stores_of(f"results/{kind}/{{dataset}}/{folder}{{shard}}.h5", d) for d in filter(has_pictures, datasets)]
+            files[kind] = [path for of_dataset in paths for path in of_dataset]
+    return files
+
+
+def report_options():
+    block = SETTINGS.report.model_dump()
+    films = "--films" if block.pop("films") else "--no-films"
+    return " ".join([films, *(f"--{name} {value}" for name, value in block.items())])
+
+
+def what_was_asked():
+    """The blocks of the configuration that the tables which are made come from."""
+    rows = sorted({row for table in SETTINGS.make_tables for row in rows_of(table)})
+    sets = sorted({name for row in rows for name in SETTINGS.variant(row).feature_sets})
+    blocks = dict(
+        tables={name: SETTINGS.tables[name] for name in SETTINGS.make_tables},
+        datasets={d: SETTINGS.datasets[d] for t in SETTINGS.make_tables for d in SETTINGS.tables[t].datasets},
+        systems={row: SETTINGS.variant(row) for row in rows},
+        features={name: SETTINGS.features[name] for name in sets},
+    )
+    dumped = {kind: {n: b.model_dump(exclude_defaults=True) for n, b in of.items()} for kind, of in blocks.items()}
+    return dict(seed=SETTINGS.seed, bootstrap=SETTINGS.bootstrap, **dumped)
+
+
 # Audit.
 
 

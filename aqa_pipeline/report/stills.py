@@ -1,0 +1,204 @@
+"""Small pictures and films of a video with box and skeleton, as text that a page can hold."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aqa_pipeline import frames, keypoint_sets, stores
+from aqa_pipeline.evaluation import overlay
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+N_STILLS, STILL, QUALITY = 6, 176, 62  # pictures in a row, their side in pixels, and WebP's quality
+FILM_WIDTH, MOST_FRAMES, BITS = 320, 120, 140_000  # of a film: pixels, pictures, bits a second
+
+
+@dataclass
+class Budget:
+    """Bytes that may still be spent."""
+
+    left: int
+
+    def spends(self, data: bytes) -> bool:
+        """Whether there is room for the data; it is then taken."""
+        fits = len(data) <= self.left
+        self.left -= len(data) * fits
+        return fits
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What there is to see of a video; empty addresses where nothing is."""
+
+    stills: str = ""
+    shown: Sequence[int] = ()  # frames of the stills
+    film: str = ""
+    size: tuple[int, int] = (0, 0)  # of the film, width and height
+    n_frames: int = 0
+    why_not: str = ""
+
+
+class Gallery:
+    """Frames, boxes and keypoints of a data set, as far as they were kept."""
+
+    def __init__(self, folder: Path, dataset: str, keypoints: str = "") -> None:
+        self._frames = folder / "frames" / dataset
+        self._kept = folder / "keypoints" / dataset
+        self._boxes_of = folder / "boxes" / dataset
+        self._asked = keypoints
+
+    @cached_property
+    def _keypoints(self) -> Path | None:
+        """Folder of the keypoints that are drawn."""
+        if self._asked:
+            return self._kept / self._asked
+        flat = [(n_points, folder) for folder in sorted(self._kept.glob("*")) if (n_points := _points_in_plane(folder))]
+        return min(flat)[1] if flat else None
+
+    def of(self, video_id: str, sample: pd.Series | None, budget: Budget, *, films: bool) -> Pictures:
+        """Stills and a film of a video; what no longer fits the budget is left out."""
+        shard = "" if sample is None else f"{int(sample['shard']):04d}.h5"
+        if not shard or not (self._frames / shard).is_file():
+            return Pictures(why_not="No frames of this data set were kept.")
+        with contextlib.ExitStack() as stack:
+            store = stack.enter_context(stores.read(self._frames / shard, kind="frames"))
+            if video_id not in store:
+                return Pictures(why_not="This video has no frames.")
+            clip = _Clip(store, video_id, *self._drawn(stack, shard, video_id))
+            return _pictures(clip, budget, films=films)
+
+    def _drawn(self, stack: contextlib.ExitStack, shard: str, video_id: str) -> tuple:
+        """Boxes, keypoints and their set, None for what there is not."""
+        folder = self._keypoints
+        if folder is None or not (folder / shard).is_file():
+            return None, None, None
+        points = stack.enter_context(stores.read(folder / shard, kind="keypoints"))
+        if video_id not in points:
+            return None, None, None
+        named = keypoint_sets.get(points.facts(video_id)["keypoint_set"])
+        path, boxes = self._boxes_of / folder.name.partition(".")[0] / shard, None
+        if path.is_file():
+            athletes = stack.enter_context(stores.read(path, kind="boxes"))
+            boxes = athletes.array(video_id, "boxes") if video_id in athletes else None
+        return boxes, points.array(video_id, "keypoints"), named
+
+
+@dataclass(frozen=True)
+class _Clip:
+    store: stores.Reader
+    video_id: str
+    boxes: np.ndarray | None  # (T, 5)
+    keypoints: np.ndarray | None  # (T, K, 3)
+    points: keypoint_sets.KeypointSet | None
+
+    @cached_property
+    def frames(self) -> frames.StoredFrames:
+        return frames.StoredFrames(self.store, self.video_id)
+
+    def window(self, index: int) -> tuple[np.ndarray, float]:
+        """Upper left corner and side of the square around the athlete; the middle of the picture without one."""
+        height, width = self.frames[index].shape[:2]
+        whole = np.array([width, height], float)
+        if self.boxes is None or not np.isfinite(self.boxes[:, :4]).all(axis=1).any():
+            side = float(min(height, width))
+            return (whole - side) / 2, side
+        known = np.flatnonzero(np.isfinite(self.boxes[:, :4]).all(axis=1))
+        corners = self.boxes[known, :4]
+        side = float(1.35 * np.percentile((corners[:, 2:] - corners[:, :2]).max(axis=1), 95))
+        nearest = corners[np.abs(known - index).argmin()]
+        return (nearest[:2] + nearest[2:]) / 2 - side / 2, side
+
+    def drawn(self, index: int, corner: np.ndarray, scale: float, size: tuple[int, int]) -> np.ndarray:
+        """A part of a frame of `size` (width, height) with what was found in it."""
+        import cv2
+
+        move = np.array([[scale, 0, -corner[0] * scale], [0, scale, -corner[1] * scale]])
+        kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        page = cv2.warpAffine(self.frames[index], move, size, flags=kind, borderValue=overlay.INK)
+        if self.boxes is not None:
+            overlay.draw_box(page, self.boxes[index] - np.array([*corner, *corner, 0.0]), scale)
+        if self.keypoints is not None:
+            shifted = self.keypoints[index] - np.array([*corner, 0.0])
+            overlay.draw_skeleton(page, shifted, self.points, scale)
+        return page
+
+
+def _pictures(clip: _Clip, budget: Budget, *, films: bool) -> Pictures:
+    n_frames = len(clip.frames)
+    shown = np.unique(np.linspace(0, n_frames - 1, N_STILLS + 2).round().astype(int)[1:-1]).tolist()
+    row = []
+    for index in shown:
+        corner, side = clip.window(index)
+        row.append(clip.drawn(index, corner, STILL / side, (STILL, STILL)))
+    still = _webp(np.hstack(row))
+    if not budget.spends(still):
+        return Pictures(n_frames=n_frames, why_not="Left out: the pictures of this page were to stay small.")
+    film, size = (_webm(clip) if films else b""), _film_size(clip)
+    if not budget.spends(film):
+        film = b""
+    return Pictures(
+        stills=_address(still, "image/webp"),
+        shown=shown,
+        film=_address(film, "video/webm") if film else "",
+        size=size,
+        n_frames=n_frames,
+    )
+
+
+def _film_size(clip: _Clip) -> tuple[int, int]:
+    height, width = clip.frames[0].shape[:2]
+    shown = min(FILM_WIDTH, width)
+    return 2 * (shown // 2), 2 * round(height * shown / width / 2)
+
+
+def _webm(clip: _Clip) -> bytes:
+    """A film of all frames, or of every so many; empty where this OpenCV cannot write one."""
+    import cv2
+
+    size, step = _film_size(clip), -(-len(clip.frames) // MOST_FRAMES)
+    fps = float(clip.frames.facts["fps"]) / step
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "film.webm"
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"VP80"), fps, size)
+        if not writer.isOpened():
+            return b""
+        for page in _pages(clip, size, step):
+            writer.write(np.ascontiguousarray(page[..., ::-1]))
+        writer.release()
+        return path.read_bytes()
+
+
+def _pages(clip: _Clip, size: tuple[int, int], step: int) -> Iterator[np.ndarray]:
+    scale = size[0] / clip.frames[0].shape[1]
+    for index in range(0, len(clip.frames), step):
+        yield clip.drawn(index, np.zeros(2), scale, size)
+
+
+def _points_in_plane(folder: Path) -> int:
+    """How many points the keypoints of a folder have, 0 where they are no places in a picture."""
+    for path in sorted(folder.glob("*.h5")):
+        with stores.read(path, kind="keypoints") as store:
+            for video_id in store:
+                points = keypoint_sets.get(store.facts(video_id)["keypoint_set"])
+                return len(points) if points.dimensions == 2 else 0
+    return 0
+
+
+def _webp(picture: np.ndarray) -> bytes:
+    import cv2
+
+    return cv2.imencode(".webp", picture[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, QUALITY])[1].tobytes()
+
+
+def _address(data: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
