@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MEANINGS = {
-    "spearman_rho": "how well the predicted scores bring the videos into the judges' order: 1 is the same order, 0 chance",
-    "spearman_rho_mark": "the same order, of the execution mark alone: the difficulty, which anyone can look up, is out",
+    "spearman_rho": "how well predicted scores bring the videos into the judges' order: 1 is the same order, 0 chance",
+    "spearman_rho_mark": "the same, of the execution mark alone: the difficulty, which anyone can look up, is out",
     "relative_l2_x100": "squared error as a share of the squared range of scores, in percent; 0 is perfect",
     "med": "how many points the prediction is off on average; 0 is perfect",
     "mse": "mean squared error in points; 0 is perfect",
@@ -42,6 +42,7 @@ QUALITY = {
     "pck_20": ("Keypoints found", "PCK@0.2: share of keypoints within a fifth of the box's longer side"),
     "oks": ("Object keypoint similarity", "OKS: 1 where every keypoint is where it should be"),
 }
+DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 MOST_FAILURES = 200  # shown; the CSV has all
 
 
@@ -102,7 +103,7 @@ class Table:
 
 
 def render(
-    results: Results, *, choice: dives.Choice = dives.Choice(), keypoints: str = "", configuration: dict | None = None
+    results: Results, *, choice: dives.Choice | None = None, keypoints: str = "", configuration: dict | None = None
 ) -> str:
     """The report of a run.
 
@@ -115,6 +116,7 @@ def render(
     """
     import jinja2
 
+    choice = choice or dives.Choice()
     budget = stills.Budget(int(choice.megabytes * 2**20 * 3 / 4))  # base64 makes four bytes of three
     tables = [_table(results, name, choice, keypoints, budget) for name in dict.fromkeys(results.tables["table"])]
     environment = jinja2.Environment(
@@ -125,7 +127,15 @@ def render(
         undefined=jinja2.StrictUndefined,
     )
     environment.filters.update(
-        number=number, p=p_value, signed=signed, breakable=breakable, time=clock, plural=plural, title_of=title_of, of_video=video_lines, of_votes=vote_lines
+        number=number,
+        p=p_value,
+        signed=signed,
+        breakable=breakable,
+        time=clock,
+        plural=plural,
+        title_of=title_of,
+        of_video=video_lines,
+        of_votes=vote_lines,
     )
     environment.tests["known"] = lambda value: value is not None and bool(np.isfinite(value))
     return environment.get_template("page.html").render(
@@ -193,7 +203,9 @@ def _plot(results: Results, table: str, dataset: str, metric: str, found: Verdic
     merged = here.merge(compared.reset_index()[["row", *COMPARED]], on="row", how="left") if len(compared) else here
     title = title_of(metric) + (f", {dataset}" if several else "")
     file = f"{table}.{dataset}.{metric}.csv"
-    columns = ["gap closed", "published", "made how"] if any(line.beside for line in lines) else ["gap closed", "made how"]
+    columns = (
+        ["gap closed", "published", "made how"] if any(line.beside for line in lines) else ["gap closed", "made how"]
+    )
     if "published" not in columns:
         cells = [[cell for place, cell in enumerate(of) if place != 1] for of in cells]
     return Plot(
@@ -212,7 +224,17 @@ def _plot(results: Results, table: str, dataset: str, metric: str, found: Verdic
     )
 
 
-COMPARED = ["floor", "difference", "difference_low", "difference_high", "p", "ceiling", "gap_closed", "gap_low", "gap_high"]
+COMPARED = [
+    "floor",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "p",
+    "ceiling",
+    "gap_closed",
+    "gap_low",
+    "gap_high",
+]
 
 
 def _beside(row: pd.Series, compared: pd.Series | None, published: Sequence[float]) -> list[tuple[float | str, str]]:
@@ -309,7 +331,9 @@ def _scatter_picture(table: pd.DataFrame, names: dict[str, str]) -> str:
             many = len(table) > 1000
             if "floor" in table:
                 label = f"floor: {names['floor']}"
-                axis.plot(table["score"], table["floor"], "x", ms=4, color="#D55E00", alpha=0.45, label=label, rasterized=many)
+                axis.plot(
+                    table["score"], table["floor"], "x", ms=4, color="#D55E00", alpha=0.45, label=label, rasterized=many
+                )
             axis.plot(table["score"], table["best"], "o", ms=4.5, mec="none", color="#0072B2", alpha=0.65,
                       label=f"best: {names['best']}", rasterized=many)  # fmt: skip
             axis.set(xlabel="judges' score", ylabel="predicted score")
@@ -334,14 +358,24 @@ def _quality(results: Results) -> list[dict[str, Any]]:
             for (stage_name, measure), of in table.groupby(["name", "measure"], sort=False)
             if measure in QUALITY
         ]
-        found.append(dict(name=name, plots=plots, csv=csv_address(table), file=f"quality.{name}.csv", faults=_faults(results, name)))
+        found.append(
+            dict(
+                name=name,
+                plots=plots,
+                csv=csv_address(table),
+                file=f"quality.{name}.csv",
+                faults=_faults(results, name),
+            )
+        )
     return found
 
 
 def _quality_plot(dataset: str, name: str, measure: str, table: pd.DataFrame) -> Plot:
     title, lead = QUALITY[measure]
     lines = [
-        Line(str(row.group).replace("_", " "), row.value, getattr(row, "ci_low", np.nan), getattr(row, "ci_high", np.nan))
+        Line(
+            str(row.group).replace("_", " "), row.value, getattr(row, "ci_low", np.nan), getattr(row, "ci_high", np.nan)
+        )
         for row in table.itertuples()
     ]
     return Plot(
@@ -370,7 +404,7 @@ def _faults(results: Results, dataset: str) -> Plot | None:
         anchor=f"faults-{dataset}",
         title="Which faults survive the pixels",
         lead="rank correlation of each latent fault with a plain measure of it, from estimated keypoints (dot) and from "
-        "the true ones (diamond), which no estimator can beat",
+        "the true ones (diamond), which no estimator beats",
         lines=lines,
         scale=dots.of_lines(lines, ends=(0.0, 1.0)),
         digits=2,
@@ -465,13 +499,13 @@ def title_of(metric: str) -> str:
 def number(value: float, digits: int = 3) -> str:
     """A figure, with a true minus; a dash where there is none."""
     if value is None or not np.isfinite(value):
-        return "–"
+        return DASH
     text = f"{value:.{digits}f}"
-    return text.replace("-", "−") if float(text) else text.lstrip("-")
+    return text.replace("-", MINUS) if float(text) else text.lstrip("-")
 
 
 def signed(value: float, digits: int = 3) -> str:
-    return "–" if not np.isfinite(value) else ("+" if value >= 0 else "") + number(value, digits)
+    return DASH if not np.isfinite(value) else ("+" if value >= 0 else "") + number(value, digits)
 
 
 def p_value(value: float) -> str:
@@ -483,7 +517,7 @@ def p_value(value: float) -> str:
 def clock(seconds: float) -> str:
     """Seconds as a person says them."""
     if not np.isfinite(seconds):
-        return "–"
+        return DASH
     if seconds < 90:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

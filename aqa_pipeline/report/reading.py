@@ -21,7 +21,7 @@ COMMAND = "snakemake --cores 8 results/tables.csv"
 
 @dataclass(frozen=True)
 class Results:
-    """A results folder; `given` are the prediction files that its tables were made of, all that lie there by default."""
+    """A results folder; `given` are the prediction files of its tables, by default all that lie there."""
 
     folder: Path
     given: Sequence[Path] = field(default_factory=tuple)

@@ -68,7 +68,7 @@ def of_table(results: Results, table: str) -> Verdict | None:
 
 
 def of_metric(results: Results, table: str, dataset: str, metric: str) -> Verdict | None:
-    """The best of the rows that are neither floor nor ceiling; one whose epoch was chosen on the test part is passed over."""
+    """The best of the rows that are neither floor nor ceiling, and whose epoch was not chosen on the test part."""
     floor, ceiling = results.ends(table)
     here = results.tables.query("table == @table and dataset == @dataset and metric == @metric and value == value")
     here = here.drop_duplicates("row").set_index("row")

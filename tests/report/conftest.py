@@ -15,7 +15,12 @@ from aqa_pipeline.stages.score import score
 from aqa_pipeline.stages.tabulate import tabulate
 
 N, T, SIZE = 40, 12, (96, 64)
-ROWS = {"no_video.default": 12.0, "feature_forest.motion_17": 2.0, "pose_guided.coco": 3.0, "judge_ceiling.default": 0.5}
+ROWS = {
+    "no_video.default": 12.0,
+    "feature_forest.motion_17": 1.2,
+    "pose_guided.coco": 3.0,
+    "judge_ceiling.default": 0.5,
+}
 TABLE = dict(
     datasets=["dives", "elsewhere"],
     protocol="halves",
@@ -43,9 +48,7 @@ def finished(tmp_path_factory):
     ledger = results.parent / "ledger.csv"
     ledger.write_text(LEDGER)
     scored = {kind: results / f"scores/main{kind}.csv" for kind in ("", ".pairs", ".detectable")}
-    score(
-        paths, out=scored[""], pairs=scored[".pairs"], detectable=scored[".detectable"], table=TABLE, bootstrap=200
-    )
+    score(paths, out=scored[""], pairs=scored[".pairs"], detectable=scored[".detectable"], table=TABLE, bootstrap=200)
     made = [results / f"{name}.csv" for name in ("tables", "comparisons", "significance", "detectable")]
     tables = {"main": {**TABLE, "published": [str(ledger)]}}
     tabulate([scored[""]], *made, tables=tables, absent={"main": {"elsewhere": "data_absent"}}, command="snakemake x")
@@ -134,7 +137,11 @@ def _stores(results, samples):
             store.carry_failures(clips)
         for video_id in clips:
             down = 3.0 * np.arange(T)
-            athletes.put(video_id, {"boxes": np.stack([0 * down + 28, down + 3, 0 * down + 52, down + 22, 0 * down + 0.9], 1)})
-            place = np.stack([np.linspace(30, 50, 17)[None] + 0 * down[:, None], down[:, None] + np.linspace(5, 20, 17)], 2)
+            athletes.put(
+                video_id, {"boxes": np.stack([0 * down + 28, down + 3, 0 * down + 52, down + 22, 0 * down + 0.9], 1)}
+            )
+            place = np.stack(
+                [np.linspace(30, 50, 17)[None] + 0 * down[:, None], down[:, None] + np.linspace(5, 20, 17)], 2
+            )
             points.put(video_id, {"keypoints": np.dstack([place, np.ones((T, 17))])}, keypoint_set="coco_17")
     collect_failures([frames, boxes, keypoints], out=results / "failures.csv")

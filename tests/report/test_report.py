@@ -104,8 +104,8 @@ def test_the_data_of_every_figure_is_one_click_away(text, finished):
 
 def test_published_figures_stand_beside_ours_with_their_status(text):
     part = words(text[text.index('id="published"') : text.index('id="quality"')])
-    assert "core.default dives Spearman's rho 0.950 – not run Another &lt;paper&gt;, Table 2" in part
-    assert "pose_guided.coco elsewhere Spearman's rho 0.880 – data absent" in part
+    assert f"core.default dives Spearman's rho 0.950 {page.DASH} not run Another &lt;paper&gt;, Table 2" in part
+    assert f"pose_guided.coco elsewhere Spearman's rho 0.880 {page.DASH} data absent" in part
     assert re.search(r"pose_guided.coco dives Spearman's rho 0.910 0\.\d{3} 0\.\d{3} to [01]\.\d{3} ok", part)
 
 
@@ -123,7 +123,12 @@ def test_the_worst_error_comes_first(finished):
     forest = verdict.Verdict(**{**vars(found), "best": "feature_forest.motion_17"})
     budget = stills.Budget(10**7)
     sections = dives.sections(results, forest, "dives", dives.Choice(worst=2), budget=budget)
-    assert [s.place.split(",")[0] for s in sections] == ["1 of 39 by size of error", "2 of 39 by size of error", "median error", "best"]
+    assert [s.place.split(",")[0] for s in sections] == [
+        "1 of 39 by size of error",
+        "2 of 39 by size of error",
+        "median error",
+        "best",
+    ]
     first = sections[0]
     assert first.video_id == WORST
     difficulty = results.samples("dives").loc[WORST, "difficulty"]
@@ -158,8 +163,15 @@ def test_pictures_stop_where_the_budget_does(finished):
 
 def test_how_it_was_made(finished, text):
     found = making.of_run(Results(finished), {})
-    assert [(cost.stage, cost.jobs, cost.seconds, cost.memory_mb) for cost in found.costs] == [("train", 1, 12.5, 431.7)]
-    assert {"row": "pose_guided.coco", "on": "dives.halves", "runs": "4 runs", "settings": "target: execution, training: {steps: 7}"} in found.rows
+    assert [(cost.stage, cost.jobs, cost.seconds, cost.memory_mb) for cost in found.costs] == [
+        ("train", 1, 12.5, 431.7)
+    ]
+    assert {
+        "row": "pose_guided.coco",
+        "on": "dives.halves",
+        "runs": "4 runs",
+        "settings": "target: execution, training: {steps: 7}",
+    } in found.rows
     assert found.libraries["numpy"]
     assert {store.weights for store in found.stores} == {"", "ab12"}
     assert set(found.hashes) == set(making.FILES)
@@ -177,7 +189,7 @@ def test_a_scale_holds_what_it_is_made_of():
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(np.nan, "–"), (-0.0001, "0.000"), (-0.25, "−0.250"), (12.0, "12.000")]
+    ("value", "shown"), [(np.nan, page.DASH), (-0.0001, "0.000"), (-0.25, f"{page.MINUS}0.250"), (12.0, "12.000")]
 )
 def test_numbers_as_they_are_printed(value, shown):
     assert page.number(value) == shown

@@ -532,7 +532,9 @@ def report_inputs(wildcards):
     if pair:
         kinds = dict(frames="", boxes=f"{pair.split('.')[0]}/", keypoints=f"{pair}/")
         for kind, folder in kinds.items():
-            paths = [stores_of(f"results/{kind}/{{dataset}}/{folder}{{shard}}.h5", d) for d in filter(has_pictures, datasets)]
+            paths = [
+                stores_of(f"results/{kind}/{{dataset}}/{folder}{{shard}}.h5", d) for d in filter(has_pictures, datasets)
+            ]
             files[kind] = [path for of_dataset in paths for path in of_dataset]
     return files
 
