@@ -57,7 +57,9 @@ class Section:
     """One video."""
 
     video_id: str
-    place: str  # among the errors of the best row
+    part: str  # of the choice: worst, median or best
+    rank: int  # by the error of the best row, 1 is the largest
+    of: int  # so many videos
     facts: Mapping[str, str]
     score: float
     predicted: float  # of the best row
@@ -70,6 +72,14 @@ class Section:
     @property
     def error(self) -> float:
         return self.predicted - self.score
+
+    @property
+    def place(self) -> str:
+        return f"{self.rank} of {self.of}" + ("" if self.part == "worst" else f", the {self.part}")
+
+    def phase_at(self, frame: int) -> str:
+        """Name of the phase that a frame lies in."""
+        return [phase.name for phase in self.phases if phase.first_frame <= frame or not phase.start][-1]
 
     @property
     def anchor(self) -> str:
@@ -137,13 +147,15 @@ def sections(
     voter, votes = _votes(videos)
     gallery = stills.Gallery(results.folder, dataset, keypoints)
     found = []
-    for video_id, place in _chosen(videos.error, choice).items():
+    for video_id, (part, rank) in _chosen(videos.error, choice).items():
         sample = None if samples is None or video_id not in samples.index else samples.loc[video_id]
         pictures = gallery.of(video_id, sample, budget, films=choice.films)
         found.append(
             Section(
                 video_id=video_id,
-                place=place,
+                part=part,
+                rank=rank,
+                of=len(videos.error),
                 facts=_facts(sample),
                 score=float(videos.score[video_id]),
                 predicted=float(videos.predicted[verdict.best][video_id]),
@@ -157,20 +169,19 @@ def sections(
     return found
 
 
-def _chosen(error: pd.Series, choice: Choice) -> dict[str, str]:
-    """Video ids and their place among the errors, each once."""
+def _chosen(error: pd.Series, choice: Choice) -> dict[str, tuple[str, int]]:
+    """Part of the choice and rank by video id, each once; `error` begins with the largest."""
     n = len(error)
-    middle = (n - choice.median) // 2
-    parts = (
-        ("worst", range(min(choice.worst, n))),
-        ("median", range(max(middle, 0), min(middle + choice.median, n))),
-        ("best", range(max(n - choice.best, 0), n)),
-    )
-    words = {"worst": "{} of {} by size of error", "median": "median error, {} of {}", "best": "best, {} of {}"}
-    found: dict[str, str] = {}
-    for part, places in parts:
+    middle = max((n - choice.median) // 2, 0)
+    parts = {
+        "worst": range(min(choice.worst, n)),
+        "median": range(middle, min(middle + choice.median, n)),
+        "best": range(max(n - choice.best, 0), n),
+    }
+    found: dict[str, tuple[str, int]] = {}
+    for part, places in parts.items():
         for place in places:
-            found.setdefault(str(error.index[place]), words[part].format(place + 1, n))
+            found.setdefault(str(error.index[place]), (part, place + 1))
     return found
 
 

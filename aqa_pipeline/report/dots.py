@@ -50,7 +50,7 @@ class Line:
         return bool(np.isfinite(self.value))
 
 
-def scale(values: Iterable[float], *, ends: tuple[float, float] | None = None, ticks: int = 4) -> Scale:
+def scale(values: Iterable[float], *, ends: tuple[float, float] | None = None, ticks: int = 5) -> Scale:
     """A scale that holds all finite values, or has the given ends."""
     from matplotlib.ticker import MaxNLocator
 
@@ -60,7 +60,7 @@ def scale(values: Iterable[float], *, ends: tuple[float, float] | None = None, t
     low, high = ends
     if high - low < 1e-9 * max(1.0, abs(high)):
         low, high = low - 0.5, high + 0.5
-    places = MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    places = MaxNLocator(ticks, steps=[1, 2, 5, 10]).tick_values(low, high)
     return Scale(low, high, [float(tick) for tick in places if low - 1e-9 <= tick <= high + 1e-9])
 
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from aqa_pipeline import frames, keypoint_sets, stores
 from aqa_pipeline.evaluation import overlay
+from aqa_pipeline.report import words
 
 if TYPE_CHECKING:
     import pandas as pd
 
-N_STILLS, STILL, QUALITY = 6, 176, 62  # pictures in a row, their side in pixels, and WebP's quality
-FILM_WIDTH, MOST_FRAMES, BITS = 320, 120, 140_000  # of a film: pixels, pictures, bits a second
+N_STILLS, STILL, QUALITY = 6, 208, 62  # pictures in a row, their side in pixels, and WebP's quality
+FILM_WIDTH, MOST_FRAMES = 320, 120  # of a film: pixels, pictures
 
 
 @dataclass
@@ -29,19 +29,26 @@ class Budget:
 
     left: int
 
-    def spends(self, data: bytes) -> bool:
-        """Whether there is room for the data; it is then taken."""
-        fits = len(data) <= self.left
-        self.left -= len(data) * fits
+    def spends(self, n_bytes: int) -> bool:
+        """Whether there is room for so much; it is then taken."""
+        fits = n_bytes <= self.left
+        self.left -= n_bytes * fits
         return fits
+
+
+class Still(NamedTuple):
+    """A square picture of the athlete."""
+
+    frame: int
+    side: int  # pixels
+    address: str
 
 
 @dataclass(frozen=True)
 class Pictures:
     """What there is to see of a video; empty addresses where nothing is."""
 
-    stills: str = ""
-    shown: Sequence[int] = ()  # frames of the stills
+    stills: Sequence[Still] = ()
     film: str = ""
     size: tuple[int, int] = (0, 0)  # of the film, width and height
     n_frames: int = 0
@@ -135,22 +142,18 @@ class _Clip:
 
 def _pictures(clip: _Clip, budget: Budget, *, films: bool) -> Pictures:
     n_frames = len(clip.frames)
-    shown = np.unique(np.linspace(0, n_frames - 1, N_STILLS + 2).round().astype(int)[1:-1]).tolist()
     row = []
-    for index in shown:
+    for index in np.unique(np.linspace(0, n_frames - 1, N_STILLS + 2).round().astype(int)[1:-1]).tolist():
         corner, side = clip.window(index)
-        row.append(clip.drawn(index, corner, STILL / side, (STILL, STILL)))
-    still = _webp(np.hstack(row))
-    if not budget.spends(still):
+        row.append((index, _webp(clip.drawn(index, corner, STILL / side, (STILL, STILL)))))
+    if not budget.spends(sum(len(data) for _, data in row)):
         return Pictures(n_frames=n_frames, why_not="Left out: the pictures of this page were to stay small.")
-    film, size = (_webm(clip) if films else b""), _film_size(clip)
-    if not budget.spends(film):
-        film = b""
+    film = _webm(clip) if films and budget.left > 0 else b""
+    fits = bool(film) and budget.spends(len(film))
     return Pictures(
-        stills=_address(still, "image/webp"),
-        shown=shown,
-        film=_address(film, "video/webm") if film else "",
-        size=size,
+        stills=[Still(index, STILL, words.address(data, "image/webp")) for index, data in row],
+        film=words.address(film, "video/webm") if fits else "",
+        size=_film_size(clip),
         n_frames=n_frames,
     )
 
@@ -198,7 +201,3 @@ def _webp(picture: np.ndarray) -> bytes:
     import cv2
 
     return cv2.imencode(".webp", picture[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, QUALITY])[1].tobytes()
-
-
-def _address(data: bytes, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"

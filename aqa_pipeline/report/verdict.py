@@ -44,7 +44,6 @@ class Verdict:
     gap: tuple[float, float, float] | None  # share of the way from floor to ceiling, with its interval
     rivals: list[Pair]  # every other row of a system, best first
     n_videos: int
-    smallest: float  # difference that the test set shows in half of the pairs; NaN where there is none
 
     @property
     def next_best(self) -> Pair | None:
@@ -82,7 +81,6 @@ def of_metric(results: Results, table: str, dataset: str, metric: str) -> Verdic
         "table == @table and dataset == @dataset and metric == @metric and row == @best"
     )
     gap = tuple(compared[["gap_closed", "gap_low", "gap_high"]].iloc[0]) if len(compared) else None
-    smallest = results.detectable.query("table == @table and dataset == @dataset and metric == @metric")
     return Verdict(
         table=table,
         dataset=dataset,
@@ -94,7 +92,6 @@ def of_metric(results: Results, table: str, dataset: str, metric: str) -> Verdic
         gap=gap if gap and np.isfinite(gap[0]) else None,
         rivals=[pairs.of(best, str(row)) for row in ordered.index[1:]],
         n_videos=int(ordered["n_test"].iloc[0]),
-        smallest=float(smallest["median_detectable"].iloc[0]) if len(smallest) else np.nan,
     )
 
 
