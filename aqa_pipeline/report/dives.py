@@ -91,13 +91,9 @@ class Videos:
 
     def __init__(self, results: Results, verdict: Verdict, dataset: str) -> None:
         self.results, self.verdict, self.dataset = results, verdict, dataset
-        protocol = results.tables.query("table == @verdict.table and dataset == @dataset")["protocol"].iloc[0]
-        rows = results.tables.query("table == @verdict.table")["row"].unique()
-        self.files = {
-            row: results.predictions[row, dataset, protocol]
-            for row in rows
-            if (row, dataset, protocol) in results.predictions
-        }
+        lines = results.tables[results.tables["table"] == verdict.table]
+        keys = [(row, dataset, lines["protocol"].iloc[0]) for row in lines["row"].unique()]
+        self.files = {key[0]: results.predictions[key] for key in keys if key in results.predictions}
 
     @cached_property
     def predicted(self) -> dict[str, pd.Series]:

@@ -12,7 +12,7 @@ import numpy as np
 from aqa_pipeline.evaluation.plots import BLUE, GREY, INK, ORANGE
 from aqa_pipeline.report import dives, dots, verdict, words
 from aqa_pipeline.report.dots import Line, Scale
-from aqa_pipeline.report.reading import Results, higher_is_better
+from aqa_pipeline.report.reading import Results, at, higher_is_better
 from aqa_pipeline.report.verdict import Pair, Pairs, Verdict
 from aqa_pipeline.report.words import number, signed
 
@@ -86,10 +86,7 @@ class Matrix:
 
 def of_metric(results: Results, table: str, dataset: str, metric: str, title: str) -> Plot:
     """One metric of a table on one data set, with what there is beside the value."""
-    here, compared = (
-        of.query("table == @table and dataset == @dataset and metric == @metric")
-        for of in (results.tables, results.comparisons)
-    )
+    here, compared = (at(lines, table, dataset, metric) for lines in (results.tables, results.comparisons))
     floor, ceiling = results.ends(table)
     best = verdict.of_metric(results, table, dataset, metric)
     kinds = {floor: "floor", ceiling: "ceiling", best.best if best else None: "best"}
@@ -143,8 +140,7 @@ def _made_how(row: pd.Series) -> Cell:
 def matrix(results: Results, table: str, dataset: str, metric: str, title: str) -> Matrix | None:
     """Every pair of rows that was compared; None where there is none."""
     known, values, smallest = (
-        of.query("table == @table and dataset == @dataset and metric == @metric")
-        for of in (results.significance, results.tables, results.detectable)
+        at(lines, table, dataset, metric) for lines in (results.significance, results.tables, results.detectable)
     )
     values = values[values["value"].notna()].drop_duplicates("row")
     values = values.sort_values("value", ascending=not higher_is_better(metric), kind="stable")
@@ -196,8 +192,8 @@ def of_faults(dataset: str, table: pd.DataFrame) -> Plot:
     return Plot(
         anchor=f"faults-{dataset}",
         title="Which faults survive the pixels",
-        lead="rank correlation of each latent fault with a plain measure of it, from estimated keypoints (dot) and from "
-        "the true ones (diamond), which no estimator beats",
+        lead="rank correlation of each latent fault with a plain measure of it, from estimated keypoints (dot) and "
+        "from the true ones (diamond), which no estimator beats",
         lines=lines,
         scale=dots.of_lines(lines, ends=(0.0, 1.0)),
         digits=2,
@@ -282,12 +278,11 @@ def _scatter_svg(table: pd.DataFrame) -> bytes:
             ends = np.nanmin(table[[true, best]]), np.nanmax(table[[true, best]])
             axis.plot(ends, ends, color=INK, linewidth=0.9, zorder=1)
             kind = dict(rasterized=len(table) > MOST_POINTS, linestyle="none")
+            crosses = dict(marker="x", ms=4, color=ORANGE, alpha=0.4)
             for row in floor:
-                axis.plot(
-                    table[true], table[row], marker="x", ms=4, color=ORANGE, alpha=0.4, **kind, label=f"floor: {row}"
-                )
-            dots_of = dict(marker="o", ms=4.5, mec="none", color=BLUE, alpha=0.65)
-            axis.plot(table[true], table[best], **dots_of, **kind, label=f"best: {best}")
+                axis.plot(table[true], table[row], **crosses, **kind, label=f"floor: {row}")
+            circles = dict(marker="o", ms=4.5, mec="none", color=BLUE, alpha=0.65)
+            axis.plot(table[true], table[best], **circles, **kind, label=f"best: {best}")
             axis.set(xlabel="judges' score", ylabel="predicted score")
             figure.legend(loc="outside upper left", frameon=False, fontsize=9)
             drawn = io.BytesIO()

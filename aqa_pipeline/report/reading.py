@@ -112,6 +112,11 @@ class Results:
         return table
 
 
+def at(lines: pd.DataFrame, table: str, dataset: str, metric: str) -> pd.DataFrame:
+    """The lines of one table, data set and metric."""
+    return lines[(lines["table"] == table) & (lines["dataset"] == dataset) & (lines["metric"] == metric)]
+
+
 def higher_is_better(metric: str) -> bool:
     """Whether a larger value of a metric is the better one."""
     return plugins.constant("metrics", metric, "better") == "higher"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aqa_pipeline.evaluation.significance import LEVEL
-from aqa_pipeline.report.reading import Results, higher_is_better
+from aqa_pipeline.report.reading import Results, at, higher_is_better
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,17 +69,16 @@ def of_table(results: Results, table: str) -> Verdict | None:
 def of_metric(results: Results, table: str, dataset: str, metric: str) -> Verdict | None:
     """The best of the rows that are neither floor nor ceiling, and whose epoch was not chosen on the test part."""
     floor, ceiling = results.ends(table)
-    here = results.tables.query("table == @table and dataset == @dataset and metric == @metric and value == value")
-    here = here.drop_duplicates("row").set_index("row")
+    here = at(results.tables, table, dataset, metric)
+    here = here[here["value"].notna()].drop_duplicates("row").set_index("row")
     candidates = here[~here.index.isin([floor, ceiling]) & (here["selection"] != "test")]
     if candidates.empty:
         return None
     ordered = candidates.sort_values("value", ascending=not higher_is_better(metric), kind="stable")
     best = str(ordered.index[0])
     pairs = Pairs(results, table, dataset, metric)
-    compared = results.comparisons.query(
-        "table == @table and dataset == @dataset and metric == @metric and row == @best"
-    )
+    compared = at(results.comparisons, table, dataset, metric)
+    compared = compared[compared["row"] == best]
     gap = tuple(compared[["gap_closed", "gap_low", "gap_high"]].iloc[0]) if len(compared) else None
     return Verdict(
         table=table,
@@ -99,9 +98,9 @@ class Pairs:
     """Every two rows of a table by one metric on one data set, looked up in either order."""
 
     def __init__(self, results: Results, table: str, dataset: str, metric: str) -> None:
-        of = "table == @table and dataset == @dataset and metric == @metric"
-        self._values = results.tables.query(of).drop_duplicates("row").set_index("row")["value"]
-        self._known = {(pair.row, pair.other): pair for pair in results.significance.query(of).itertuples()}
+        values, known = (at(lines, table, dataset, metric) for lines in (results.tables, results.significance))
+        self._values = values.drop_duplicates("row").set_index("row")["value"]
+        self._known = {(pair.row, pair.other): pair for pair in known.itertuples()}
         self._sign = 1 if higher_is_better(metric) else -1
 
     def of(self, row: str, other: str) -> Pair:
