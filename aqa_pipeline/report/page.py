@@ -102,7 +102,7 @@ def _table(results: Results, name: str, choice: dives.Choice, keypoints: str, bu
         name=name,
         verdict=found,
         main=plots.of_metric(results, name, *main, titles[main]),
-        others=[plots.of_metric(results, name, *p, title) for p, title in titles.items() if p != main],
+        others=[plots.of_metric(results, name, *p, title, how=False) for p, title in titles.items() if p != main],
         matrices=[matrix for matrix in matrices if matrix],
         published=_published(rows),
         missing=_missing(rows),

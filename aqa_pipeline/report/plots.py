@@ -84,8 +84,8 @@ class Matrix:
         return sum(pair.is_sure for pair in self.different)
 
 
-def of_metric(results: Results, table: str, dataset: str, metric: str, title: str) -> Plot:
-    """One metric of a table on one data set, with what there is beside the value."""
+def of_metric(results: Results, table: str, dataset: str, metric: str, title: str, *, how: bool = True) -> Plot:
+    """One metric of a table on one data set, with what there is beside the value, and `how` its rows were made."""
     here, compared = (at(lines, table, dataset, metric) for lines in (results.tables, results.comparisons))
     floor, ceiling = results.ends(table)
     best = verdict.of_metric(results, table, dataset, metric)
@@ -100,7 +100,8 @@ def of_metric(results: Results, table: str, dataset: str, metric: str, title: st
         cells.append([_gap(first), Cell(max(published, default=np.nan), " / ".join(f"{v:g}" for v in published))])
         cells[-1].append(_made_how(first))
     columns = ["gap closed", "published", "made how"]
-    shown = [place for place, name in enumerate(columns) if name != "published" or any(line.beside for line in lines)]
+    wanted = [True, any(line.beside for line in lines), how]
+    shown = [place for place, is_wanted in enumerate(wanted) if is_wanted]
     ends = {line.kind: line for line in lines if line.drawn}
     return Plot(
         anchor=f"{table}-{dataset}-{metric}",

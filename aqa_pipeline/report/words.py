@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,7 @@ def breakable(name: str) -> Any:
     """A row's name that may break where its words end."""
     from markupsafe import Markup, escape
 
-    return Markup(str(escape(name)).replace("_", "_<wbr>").replace(".", ".<wbr>"))
+    return Markup(re.sub(r"([_.])(?=[a-z])", r"\1<wbr>", str(escape(name))))
 
 
 def title_of(metric: str) -> str:
