@@ -42,7 +42,9 @@ class Elements(HTMLParser):
 
 
 def plain(text):
-    return re.sub(r"\s+", " ", re.sub(r"<wbr>|<style.*?</style>|<[^>]*>", "", text, flags=re.S))
+    """The words of some HTML, parted by single blanks."""
+    without_style = re.sub(r"<wbr>|<style.*?</style>|<script.*?</script>", "", text, flags=re.S)
+    return " ".join(re.sub(r"<[^>]*>", " ", without_style).split())
 
 
 def test_the_first_screen_says_what_which_and_whether(text, finished):
@@ -64,7 +66,7 @@ def test_the_best_row_and_its_pairs(finished):
     others = {"feature_forest.motion_17", "pose_guided.coco"}
     assert found.best == rho[list(others)].idxmax()
     assert [pair.other for pair in found.rivals] == sorted(others - {found.best})
-    assert found.floor.gain == pytest.approx(rho[found.best] - rho["no_video.default"], abs=1e-4)
+    assert found.floor.gain == pytest.approx(rho[found.best] - rho["no_video.default"], abs=2e-4)
     assert found.floor.low <= found.floor.gain <= found.floor.high
     assert found.floor.is_sure
     assert found.ceiling == ("judge_ceiling.default", pytest.approx(rho["judge_ceiling.default"]))
@@ -182,7 +184,7 @@ def test_a_scale_holds_what_it_is_made_of():
     scale = dots.of_lines(lines)
     assert (scale.low, scale.high) == (0.4, 0.9)
     assert (scale.at(0.4), scale.at(0.65), scale.at(0.9)) == ("4.00%", "50.00%", "96.00%")
-    assert [scale.label(tick) for tick in scale.ticks] == ["0.4", "0.6", "0.8"]
+    assert [scale.label(tick) for tick in scale.ticks] == ["0.4", "0.5", "0.6", "0.7", "0.8", "0.9"]
     assert not lines[1].drawn
 
 
