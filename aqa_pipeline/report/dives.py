@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -57,6 +58,7 @@ class Section:
     """One video."""
 
     video_id: str
+    anchor: str  # its place on the page
     part: str  # of the choice: worst, median or best
     rank: int  # by the error of the best row, 1 is the largest
     of: int  # so many videos
@@ -80,10 +82,6 @@ class Section:
     def phase_at(self, frame: int) -> str:
         """Name of the phase that a frame lies in."""
         return [phase.name for phase in self.phases if phase.first_frame <= frame or not phase.start][-1]
-
-    @property
-    def anchor(self) -> str:
-        return "video-" + "".join(letter if letter.isalnum() else "-" for letter in self.video_id)
 
 
 class Videos:
@@ -124,24 +122,22 @@ class Videos:
         return {row: table for row, table in tables.items() if len(table)}
 
 
-def sections(
-    results: Results, verdict: Verdict, dataset: str, choice: Choice, *, keypoints: str = "", budget: stills.Budget
-) -> list[Section]:
+def sections(videos: Videos, choice: Choice, *, keypoints: str = "", budget: stills.Budget) -> list[Section]:
     """The chosen videos, those of the worst errors first; none where the best row predicts no scores.
 
     Parameters
     ----------
-    results, verdict, dataset : the run, what it says of a table, and one of the table's data sets
-    choice : which videos
+    videos : of one data set of a table
+    choice : which of them
     keypoints : "detector.estimator" whose skeletons are drawn; the one with the fewest points by default
     budget : what the pictures may still take; it is drawn on
     """
-    videos = Videos(results, verdict, dataset)
-    if verdict.best not in videos.files or videos.score.empty:
+    best = videos.verdict.best
+    if best not in videos.predicted:
         return []
-    samples = results.samples(dataset)
+    samples = videos.results.samples(videos.dataset)
     voter, votes = _votes(videos)
-    gallery = stills.Gallery(results.folder, dataset, keypoints)
+    gallery = stills.Gallery(videos.results.folder, videos.dataset, keypoints)
     found = []
     for video_id, (part, rank) in _chosen(videos.error, choice).items():
         sample = None if samples is None or video_id not in samples.index else samples.loc[video_id]
@@ -149,12 +145,13 @@ def sections(
         found.append(
             Section(
                 video_id=video_id,
+                anchor=quote(f"video-{videos.verdict.table}-{videos.dataset}-{video_id}", safe=""),
                 part=part,
                 rank=rank,
                 of=len(videos.error),
                 facts=_facts(sample),
                 score=float(videos.score[video_id]),
-                predicted=float(videos.predicted[verdict.best][video_id]),
+                predicted=float(videos.predicted[best][video_id]),
                 lines=_lines(videos, video_id),
                 voter=voter if video_id in votes else "",
                 votes=_weighed(votes.get(video_id), samples),

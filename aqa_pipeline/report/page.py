@@ -96,8 +96,9 @@ def _table(results: Results, name: str, choice: dives.Choice, keypoints: str, bu
     main = (found.dataset, found.metric) if found else places[0]
     matrices = [plots.matrix(results, name, *place, title) for place, title in titles.items()]
     scored = rows[rows["value"].notna() & (rows["dataset"] != MEAN)]["dataset"].unique()
-    videos = {d: dives.sections(results, found, d, choice, keypoints=keypoints, budget=budget) for d in scored if found}
-    picture, data = plots.scatter(results, found, scored[0]) if found else ("", "")
+    videos = {dataset: dives.Videos(results, found, dataset) for dataset in scored if found}
+    sections = {d: dives.sections(of, choice, keypoints=keypoints, budget=budget) for d, of in videos.items()}
+    picture, data = plots.scatter(videos[scored[0]]) if videos else ("", "")
     return Table(
         name=name,
         verdict=found,
@@ -108,7 +109,7 @@ def _table(results: Results, name: str, choice: dives.Choice, keypoints: str, bu
         missing=_missing(rows),
         scatter=picture,
         scatter_csv=data,
-        videos={dataset: sections for dataset, sections in videos.items() if sections},
+        videos={dataset: of for dataset, of in sections.items() if of},
     )
 
 

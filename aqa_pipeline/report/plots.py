@@ -13,7 +13,7 @@ from aqa_pipeline.evaluation.plots import BLUE, GREY, INK, ORANGE
 from aqa_pipeline.report import dives, dots, verdict, words
 from aqa_pipeline.report.dots import Line, Scale
 from aqa_pipeline.report.reading import Results, at, higher_is_better
-from aqa_pipeline.report.verdict import Pair, Pairs, Verdict
+from aqa_pipeline.report.verdict import Pair, Pairs
 from aqa_pipeline.report.words import number, signed
 
 if TYPE_CHECKING:
@@ -248,11 +248,11 @@ def of_votes(section: dives.Section) -> Plot:
     )
 
 
-def scatter(results: Results, found: Verdict, dataset: str) -> tuple[str, str]:
+def scatter(videos: dives.Videos) -> tuple[str, str]:
     """Predicted against true scores of the best row and the floor: addresses of a picture and of its data."""
     import pandas as pd
 
-    videos = dives.Videos(results, found, dataset)
+    found = videos.verdict
     if found.best not in videos.predicted:
         return "", ""
     rows = [found.best]

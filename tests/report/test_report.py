@@ -122,10 +122,13 @@ def test_what_failed_and_why(text):
     assert words.STATUS["data_absent"] in part
 
 
+def videos_of(results):
+    return dives.Videos(results, verdict.of_table(results, "main"), "dives")
+
+
 def test_the_worst_error_comes_first(finished):
     results = Results(finished)
-    found, budget = verdict.of_table(results, "main"), stills.Budget(10**7)
-    sections = dives.sections(results, found, "dives", dives.Choice(worst=2), budget=budget)
+    sections = dives.sections(videos_of(results), dives.Choice(worst=2), budget=stills.Budget(10**7))
     assert [s.place for s in sections] == ["1 of 39", "2 of 39", "20 of 39, the median", "39 of 39, the best"]
     first = sections[0]
     assert first.video_id == WORST
@@ -139,9 +142,7 @@ def test_the_worst_error_comes_first(finished):
 
 def test_votes_say_what_each_moves(finished):
     results = Results(finished)
-    section = dives.sections(
-        results, verdict.of_table(results, "main"), "dives", dives.Choice(1, 0, 0), budget=stills.Budget(0)
-    )[0]
+    section = dives.sections(videos_of(results), dives.Choice(1, 0, 0), budget=stills.Budget(0))[0]
     assert section.voter == "pose_guided.coco"
     assert [vote.video_id for vote in section.votes] == ["v00", "v01", "v02"]
     assert [vote.moved for vote in section.votes] == pytest.approx([-1, 1 / 3, 2 / 3])
@@ -149,12 +150,11 @@ def test_votes_say_what_each_moves(finished):
 
 
 def test_pictures_stop_where_the_budget_does(finished):
-    results = Results(finished)
-    found = verdict.of_table(results, "main")
-    sections = dives.sections(results, found, "dives", dives.Choice(3), budget=stills.Budget(0))
+    videos = videos_of(Results(finished))
+    sections = dives.sections(videos, dives.Choice(3), budget=stills.Budget(0))
     assert not any(section.pictures.stills or section.pictures.film for section in sections)
     assert all(section.pictures.why_not for section in sections)
-    sections = dives.sections(results, found, "dives", dives.Choice(3, films=False), budget=stills.Budget(10**7))
+    sections = dives.sections(videos, dives.Choice(3, films=False), budget=stills.Budget(10**7))
     addresses = [still.address for section in sections for still in section.pictures.stills]
     assert len(addresses) == 5 * stills.N_STILLS
     assert all(address.startswith("data:image/webp;base64,") for address in addresses)

@@ -527,15 +527,16 @@ def picture_files():
 
 def report_inputs(wildcards):
     """Samples of the data sets of the tables, and the stores that pictures of their videos are made of."""
-    datasets, pair = used_datasets(), SETTINGS.look.keypoints
-    files = dict(samples=[f"results/samples/{dataset}.parquet" for dataset in datasets])
-    if pair:
-        kinds = dict(frames="", boxes=f"{pair.split('.')[0]}/", keypoints=f"{pair}/")
-        for kind, folder in kinds.items():
-            paths = [
-                stores_of(f"results/{kind}/{{dataset}}/{folder}{{shard}}.h5", d) for d in filter(has_pictures, datasets)
-            ]
-            files[kind] = [path for of_dataset in paths for path in of_dataset]
+    files = dict(samples=[f"results/samples/{dataset}.parquet" for dataset in used_datasets()])
+    if SETTINGS.look.keypoints:
+        detector = SETTINGS.look.keypoints.split(".")[0]
+        folders = dict(frames="", boxes=f"{detector}/", keypoints=f"{SETTINGS.look.keypoints}/")
+        if detector == "given":  # keypoints that a data set brings with it have no boxes
+            del folders["boxes"]
+        shown = [dataset for dataset in used_datasets() if has_pictures(dataset)]
+        for kind, folder in folders.items():
+            path = f"results/{kind}/{{dataset}}/{folder}{{shard}}.h5"
+            files[kind] = [store for dataset in shown for store in stores_of(path, dataset)]
     return files
 
 
