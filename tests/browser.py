@@ -20,7 +20,7 @@ PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 OPTIONS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-default-browser-check"),
-    *("--remote-debugging-pipe", "--autoplay-policy=no-user-gesture-required"),
+    "--remote-debugging-pipe",
 )
 PATIENCE = 60.0  # seconds for one answer
 

@@ -122,8 +122,7 @@ def _rows(results: Results) -> list[dict[str, str]]:
             settings = json.loads(config.read_text())["settings"]
             known = {"system", "fold", "seed", "adapter"}
             words = {k: v for k, v in settings.items() if k not in known and v not in ({}, "", None, "none")}
-            runs = f"{len(paths)} runs"
-            found.append({"row": row, "on": f"{dataset}.{protocol}", "runs": runs, "settings": _short(words)})
+            found.append(dict(row=row, on=f"{dataset}.{protocol}", runs=str(len(paths)), settings=_short(words)))
     return found
 
 

@@ -235,13 +235,14 @@ def of_votes(section: dives.Section) -> Plot:
     return Plot(
         anchor=f"{section.anchor}-votes",
         title="Votes of exemplars",
-        lead=f"the score that {section.voter} gives the video beside each exemplar; its prediction is the mean",
+        lead=f"the score that {section.voter} gives the video beside each exemplar, and by how much it moves the mean "
+        "of all, the prediction",
         lines=lines,
         scale=dots.scale([section.score, *(line.value for line in lines)]),
         digits=1,
         csv=words.csv_address(pd.DataFrame(section.votes)),
         file=f"{section.video_id}.votes.csv",
-        columns=["own score", "moves the mean"],
+        columns=["its own", "moves by"],
         cells=[[Cell(v.own_score, number(v.own_score, 1)), Cell(v.moved, signed(v.moved, 2))] for v in section.votes],
         name="exemplar",
         truth=section.score,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 N_STILLS, STILL, QUALITY = 6, 208, 62  # pictures in a row, their side in pixels, and WebP's quality
-FILM_WIDTH, MOST_FRAMES = 320, 120  # of a film: pixels, pictures
+FILM_WIDTH, MOST_FRAMES, FILM_QUALITY, SPEED = 320, 150, 40, 9  # of a film: pixels, pictures, and AVIF's settings
 
 
 @dataclass
@@ -49,7 +49,8 @@ class Pictures:
     """What there is to see of a video; empty addresses where nothing is."""
 
     stills: Sequence[Still] = ()
-    film: str = ""
+    film: str = ""  # an animated picture, which every browser plays and none needs a player for
+    seconds: float = 0.0
     size: tuple[int, int] = (0, 0)  # of the film, width and height
     n_frames: int = 0
     why_not: str = ""
@@ -148,11 +149,12 @@ def _pictures(clip: _Clip, budget: Budget, *, films: bool) -> Pictures:
         row.append((index, _webp(clip.drawn(index, corner, STILL / side, (STILL, STILL)))))
     if not budget.spends(sum(len(data) for _, data in row)):
         return Pictures(n_frames=n_frames, why_not="Left out: the pictures of this page were to stay small.")
-    film = _webm(clip) if films and budget.left > 0 else b""
+    film = _avif(clip) if films and budget.left > 0 else b""
     fits = bool(film) and budget.spends(len(film))
     return Pictures(
         stills=[Still(index, STILL, words.address(data, "image/webp")) for index, data in row],
-        film=words.address(film, "video/webm") if fits else "",
+        film=words.address(film, "image/avif") if fits else "",
+        seconds=n_frames / float(clip.frames.facts["fps"]),
         size=_film_size(clip),
         n_frames=n_frames,
     )
@@ -161,30 +163,25 @@ def _pictures(clip: _Clip, budget: Budget, *, films: bool) -> Pictures:
 def _film_size(clip: _Clip) -> tuple[int, int]:
     height, width = clip.frames[0].shape[:2]
     shown = min(FILM_WIDTH, width)
-    return 2 * (shown // 2), 2 * round(height * shown / width / 2)
+    return shown, max(1, round(height * shown / width))
 
 
-def _webm(clip: _Clip) -> bytes:
-    """A film of all frames, or of every so many; empty where this OpenCV cannot write one."""
-    import cv2
+def _avif(clip: _Clip) -> bytes:
+    """A film of all frames, or of every so many; empty where this Pillow cannot write one."""
+    from PIL import Image, features
 
+    if not features.check("avif"):
+        return b""
     size, step = _film_size(clip), -(-len(clip.frames) // MOST_FRAMES)
-    fps = float(clip.frames.facts["fps"]) / step
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "film.webm"
-        writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"VP80"), fps, size)
-        if not writer.isOpened():
-            return b""
-        for page in _pages(clip, size, step):
-            writer.write(np.ascontiguousarray(page[..., ::-1]))
-        writer.release()
-        return path.read_bytes()
-
-
-def _pages(clip: _Clip, size: tuple[int, int], step: int) -> Iterator[np.ndarray]:
     scale = size[0] / clip.frames[0].shape[1]
-    for index in range(0, len(clip.frames), step):
-        yield clip.drawn(index, np.zeros(2), scale, size)
+    shown = range(0, len(clip.frames), step)
+    first, *others = (Image.fromarray(clip.drawn(index, np.zeros(2), scale, size)) for index in shown)
+    film, duration = io.BytesIO(), round(1000 * step / float(clip.frames.facts["fps"]))
+    first.save(
+        film, "AVIF", save_all=True, append_images=others, duration=duration,
+        quality=FILM_QUALITY, speed=SPEED, max_threads=1,
+    )  # fmt: skip
+    return film.getvalue()
 
 
 def _points_in_plane(folder: Path) -> int:

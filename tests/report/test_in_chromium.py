@@ -66,10 +66,17 @@ def test_dots_lie_where_their_values_are(opened):
         assert place == pytest.approx(left + (right - left) * (value - low) / (high - low), abs=1.0)
 
 
-def test_films_play(opened):
-    opened.evaluate("document.querySelector('video').play().then(() => true)")
-    opened.wait("document.querySelector('video').currentTime > 0")
-    assert opened.evaluate("document.querySelector('video').videoWidth") == 96
+def test_films_are_films(opened):
+    opened.evaluate("document.querySelector('.film').open = true")
+    opened.wait("document.querySelector('.film img').complete")
+    assert opened.evaluate("document.querySelector('.film img').naturalWidth") == 96
+    frames = opened.evaluate(
+        "(async () => {const text = atob(document.querySelector('.film img').src.split(',')[1]);"
+        " const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));"
+        " const film = new ImageDecoder({data: bytes, type: 'image/avif'}); await film.tracks.ready;"
+        " return film.tracks.selectedTrack.frameCount})()"
+    )
+    assert frames == 12
 
 
 def test_no_width_is_too_narrow(opened):
@@ -98,6 +105,15 @@ def test_the_answer_stands_on_the_first_screen(chromium, page):
     """Of a phone: what was measured and which row is best are seen without moving anything."""
     chromium.open(page, width=390, height=844)
     assert chromium.evaluate("document.querySelector('.card.best .big').getBoundingClientRect().bottom") < 844
+
+
+def test_paper_is_wide_enough(chromium, page):
+    chromium.call("Emulation.setEmulatedMedia", media="print")
+    chromium.open(page, width=718)  # A4 between margins of 1 cm
+    chromium.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    sizes = chromium.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    chromium.call("Emulation.setEmulatedMedia", media="")
+    assert sizes[0] <= sizes[1]
 
 
 def test_it_prints_with_everything_unfolded(chromium, page):

@@ -1,6 +1,7 @@
 """What the page says, of a small run that the stages made."""
 
 import base64
+import html
 import io
 import re
 import shutil
@@ -44,7 +45,7 @@ class Elements(HTMLParser):
 def plain(text):
     """The words of some HTML, parted by single blanks."""
     without_style = re.sub(r"<wbr>|<style.*?</style>|<script.*?</script>", "", text, flags=re.S)
-    return " ".join(re.sub(r"<[^>]*>", " ", without_style).split())
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", without_style)).split())
 
 
 def test_the_first_screen_says_what_which_and_whether(text, finished):
@@ -86,7 +87,6 @@ def test_every_picture_has_words_for_it(text):
     named = [svg for svg in elements.of("svg") if svg.get("role") == "img"]
     assert len(named) > 10
     assert all(svg["aria-label"] for svg in named)
-    assert all(film["aria-label"] for film in elements.of("video"))
 
 
 def test_it_needs_nothing_from_outside(text):
@@ -109,7 +109,7 @@ def test_the_data_of_every_figure_is_one_click_away(text, finished):
 
 def test_published_figures_stand_beside_ours_with_their_status(text):
     part = plain(text[text.index('id="published"') : text.index('id="quality"')])
-    assert f"core.default dives Spearman's rho 0.950 {words.DASH} not run Another &lt;paper&gt;, Table 2" in part
+    assert f"core.default dives Spearman's rho 0.950 {words.DASH} not run Another <paper>, Table 2" in part
     assert f"pose_guided.coco elsewhere Spearman's rho 0.880 {words.DASH} data absent" in part
     assert re.search(r"pose_guided.coco dives Spearman's rho 0.910 0\.\d{3} 0\.\d{3} to [01]\.\d{3} ok", part)
 
@@ -169,7 +169,7 @@ def test_how_it_was_made(finished, text):
     assert {
         "row": "pose_guided.coco",
         "on": "dives.halves",
-        "runs": "4 runs",
+        "runs": "4",
         "settings": "target: execution, training: {steps: 7}",
     } in found.rows
     assert found.libraries["numpy"]
