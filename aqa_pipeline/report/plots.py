@@ -235,8 +235,8 @@ def of_votes(section: dives.Section) -> Plot:
     return Plot(
         anchor=f"{section.anchor}-votes",
         title="Votes of exemplars",
-        lead=f"the score that {section.voter} gives the video beside each exemplar, and by how much it moves the mean "
-        "of all, the prediction",
+        lead=f"the score that {section.voter}, by its first seed, gives the video beside each exemplar, and by how much "
+        "that moves the mean of all, its prediction",
         lines=lines,
         scale=dots.scale([section.score, *(line.value for line in lines)]),
         digits=1,
