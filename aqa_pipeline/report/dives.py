@@ -243,13 +243,19 @@ def _weighed(line: Any, samples: pd.DataFrame | None) -> list[Vote]:
 
 
 def _phases(sample: pd.Series | None, n_frames: int) -> list[Phase]:
+    """The annotated steps; none where it is not known how long the video is."""
+    import pandas as pd
+
     steps = None if sample is None else sample.get("steps")
-    if steps is None or not len(steps):
+    if sample is None or steps is None or not len(steps):
         return []
+    if not n_frames and not pd.isna(sample[["first_frame", "last_frame"]]).any():
+        n_frames = int(sample["last_frame"] - sample["first_frame"]) + 1
     starts = [int(step["first_frame"]) for step in steps]
-    whole = max(n_frames or int(sample["last_frame"]) - int(sample["first_frame"]) + 1, starts[-1] + 1)
-    ends = [*starts[1:], whole]
+    if n_frames <= starts[-1]:
+        return []
+    lengths = np.diff([*starts, n_frames])
     return [
-        Phase(str(step["sub_action"]).replace("_", " "), start, 100 * start / whole, 100 * (end - start) / whole)
-        for step, start, end in zip(steps, starts, ends, strict=True)
+        Phase(str(step["sub_action"]).replace("_", " "), start, 100 * start / n_frames, 100 * float(length) / n_frames)
+        for step, start, length in zip(steps, starts, lengths, strict=True)
     ]

@@ -143,11 +143,12 @@ def matrix(results: Results, table: str, dataset: str, metric: str, title: str) 
     known, values, smallest = (
         at(lines, table, dataset, metric) for lines in (results.significance, results.tables, results.detectable)
     )
-    values = values[values["value"].notna()].drop_duplicates("row")
-    values = values.sort_values("value", ascending=not higher_is_better(metric), kind="stable")
-    names = [row for row in values["row"] if row in {*known["row"], *known["other"]}]
-    if len(names) < 2:
+    compared = {*known["row"], *known["other"]}
+    values = values[values["value"].notna() & values["row"].isin(compared)].drop_duplicates("row")
+    if len(values) < 2:
         return None
+    values = values.sort_values("value", ascending=not higher_is_better(metric), kind="stable")
+    names = list(values["row"])
     look = Pairs(results, table, dataset, metric)
     return Matrix(
         anchor=f"pairs-{table}-{dataset}-{metric}",
@@ -235,7 +236,7 @@ def of_votes(section: dives.Section) -> Plot:
     return Plot(
         anchor=f"{section.anchor}-votes",
         title="Votes of exemplars",
-        lead=f"the score that {section.voter}, by its first seed, gives the video beside each exemplar, and by how much "
+        lead=f"the score that {section.voter}, by its first seed, gives the video beside each exemplar, and how far "
         "that moves the mean of all, its prediction",
         lines=lines,
         scale=dots.scale([section.score, *(line.value for line in lines)]),

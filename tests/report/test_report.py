@@ -110,6 +110,7 @@ def test_the_data_of_every_figure_is_one_click_away(text, finished):
 def test_published_figures_stand_beside_ours_with_their_status(text):
     part = plain(text[text.index('id="published"') : text.index('id="quality"')])
     assert f"core.default dives Spearman's rho 0.950 {words.DASH} not run Another <paper>, Table 2" in part
+    assert f"core.default dives Twist accuracy 81.2 {words.DASH} not run" in part  # a metric that is not ours
     assert f"pose_guided.coco elsewhere Spearman's rho 0.880 {words.DASH} data absent" in part
     assert re.search(r"pose_guided.coco dives Spearman's rho 0.910 0\.\d{3} 0\.\d{3} to [01]\.\d{3} ok", part)
 
