@@ -100,7 +100,7 @@ def of_metric(results: Results, table: str, dataset: str, metric: str, title: st
         cells.append([_gap(first), Cell(max(published, default=np.nan), " / ".join(f"{v:g}" for v in published))])
         cells[-1].append(_made_how(first))
     columns = ["gap closed", "published", "made how"]
-    wanted = [True, any(line.beside for line in lines), how]
+    wanted = [bool(together["gap_closed"].notna().any()), any(line.beside for line in lines), how]
     shown = [place for place, is_wanted in enumerate(wanted) if is_wanted]
     ends = {line.kind: line for line in lines if line.drawn}
     return Plot(
