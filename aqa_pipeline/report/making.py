@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KINDS = ("frames", "boxes", "keypoints", "features")
-OF_A_RUN = ("draw_pairs", "train", "fit", "predict")  # stages whose files begin with a row's name
+OF_A_RUN = ("draw_pairs", "train", "predict")  # stages whose files begin with a row's name
 FILES = ("tables.csv", "comparisons.csv", "significance.csv", "detectable.csv", "failures.csv")
 
 
