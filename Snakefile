@@ -20,6 +20,7 @@ include: "workflow/rules/pictures.smk"
 include: "workflow/rules/weights.smk"
 include: "workflow/rules/labelled.smk"
 include: "workflow/rules/audit.smk"
+include: "workflow/rules/report.smk"
 
 
 say_what_is_absent()
@@ -40,5 +41,6 @@ rule all:
     input:
         "results/tables.csv",
         "results/failures.csv",
+        "results/report.html",
         quality_files(),
         picture_files(),

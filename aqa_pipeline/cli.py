@@ -360,6 +360,27 @@ def poses(
 
 
 @app.command()
+def report(
+    results: Annotated[Path, typer.Argument(help="folder of a finished run")] = Path("results"),
+    out: Annotated[Path | None, typer.Argument(help="the page; RESULTS/report.html by default")] = None,
+    worst: Annotated[int, typer.Option(min=0, help="videos with the largest errors that have a section")] = 10,
+    median: Annotated[int, typer.Option(min=0, help="videos around the median error")] = 1,
+    best: Annotated[int, typer.Option(min=0, help="videos with the smallest errors")] = 1,
+    films: Annotated[bool, typer.Option(help="a short film of each")] = True,
+    megabytes: Annotated[float, typer.Option(min=0, help="of all pictures and films together")] = 3.0,
+    keypoints: Annotated[str, typer.Option(help="detector.estimator that is drawn on them")] = "",
+    configfile: Annotated[list[Path], typer.Option(help="config.yaml, then what lay over it: shown on the page")] = [],
+) -> None:
+    """Make one HTML page of a finished run, which opens without a network."""
+    from aqa_pipeline.stages.report import report as write
+
+    page = out or results / "report.html"
+    videos = dict(worst=worst, median=median, best=best, films=films, megabytes=megabytes, keypoints=keypoints)
+    write(results, page, configuration=merged(configfile), **videos)
+    typer.echo(page)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON schema of the configuration."""
     typer.echo(settings.schema(), nl=False)

@@ -282,6 +282,16 @@ class Look(Strict):
     all_videos: bool = Field(False, description="pictures also of data sets whose frames no row reads")
 
 
+class Report(Strict):
+    """Which videos have a section in results/report.html, by the error of the best row, and what is shown of them."""
+
+    worst: int = Field(10, ge=0, description="videos with the largest errors")
+    median: int = Field(1, ge=0, description="videos around the median error")
+    best: int = Field(1, ge=0, description="videos with the smallest errors")
+    films: bool = Field(True, description="a short film of each, besides the stills")
+    megabytes: float = Field(3.0, ge=0, description="of all pictures and films; what comes after goes without")
+
+
 class Config(Strict):
     """The whole configuration."""
 
@@ -299,6 +309,7 @@ class Config(Strict):
     fine_tune: dict[str, FineTune] = {}
     audit: dict[str, Audit] = {}
     look: Look = Look()
+    report: Report = Report()
 
     @model_validator(mode="after")
     def _names_exist(self) -> Config:

@@ -73,6 +73,11 @@ def test_everything_asked_for_is_there(finished):
     assert list((results / "plots" / "tiny").glob("*.png"))
     assert list((results / "plots" / "films" / "simdive").glob("*.mp4"))
     assert (results / "plots" / "sheets" / "simdive.png").stat().st_size > 10_000
+    page = (results / "report.html").read_text()
+    assert 500_000 < len(page) < 5_000_000
+    assert page.count('<article class="video"') == 11  # of 16 dives the median one is among the ten worst
+    assert page.count('class="film"') == 11
+    assert "Votes of exemplars" in page
     faults = pd.read_csv(results / "quality" / "simdive.faults.csv").set_index("fault")
     assert faults.loc["loose", "n"] == 16
     run = results / "runs" / "pose_guided.coco" / "simdive.out_of_fold" / "fold1.seed0"

@@ -8,6 +8,7 @@ from aqa_pipeline.metrics import _overlap
 
 of = "transitions"
 family = "mean"
+better = "higher"
 
 
 def aiou_50(predicted: np.ndarray, true: np.ndarray, *, weights: np.ndarray | None = None) -> np.ndarray | float:

@@ -7,6 +7,7 @@ import numpy as np
 from aqa_pipeline.metrics import _weighted
 
 family = "mean"
+better = "lower"
 
 
 def med(predicted: np.ndarray, true: np.ndarray, *, weights: np.ndarray | None = None) -> np.ndarray | float:

@@ -7,6 +7,7 @@ import numpy as np
 from aqa_pipeline.metrics import _weighted
 
 family = "mean"
+better = "lower"
 
 
 def relative_l2_x100(

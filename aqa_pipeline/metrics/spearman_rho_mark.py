@@ -8,6 +8,7 @@ from aqa_pipeline.metrics.spearman_rho import spearman_rho
 
 of = "mark"  # the columns differ, the formula does not
 family = "correlation"
+better = "higher"
 
 
 def spearman_rho_mark(

@@ -8,6 +8,7 @@ from aqa_pipeline.metrics import _weighted
 
 of = "transitions"
 family = "mean"
+better = "lower"
 
 
 def step_boundary_error(

@@ -10,7 +10,7 @@ import typer
 from aqa_pipeline import stores
 from aqa_pipeline.stages import command_line
 
-VERSION = 2
+VERSION = 3
 
 
 def predict(

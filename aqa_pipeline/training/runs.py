@@ -89,7 +89,7 @@ class Run:
     history: History
 
     def predict(self, queries: Sequence[str], draws: pd.DataFrame | None = None, device: str = "auto") -> pd.DataFrame:
-        """Predicted target of `queries`: video_id, predicted, n_exemplars; a network votes over its `draws`."""
+        """Predicted target of `queries` as `voting.predict_draws` gives it; a network votes over its `draws`."""
         import pandas as pd
 
         if self.settings.is_network:
@@ -196,7 +196,8 @@ def parts_of(folds: pd.DataFrame, fold: int, inputs: Mapping[str, Features | Pic
 def compose(run: Run, predicted: pd.DataFrame) -> pd.DataFrame:
     """Predictions as stored: score and execution, true and predicted; execution is NaN where there is no difficulty.
 
-    Of a system that finds the transitions between the steps, these as well.
+    Of a system that compares, its exemplars and the score that each of them voted for; of one that finds the
+    transitions between the steps, these.
     """
     import pandas as pd
 
@@ -219,6 +220,11 @@ def compose(run: Run, predicted: pd.DataFrame) -> pd.DataFrame:
             "n_exemplars": predicted["n_exemplars"].to_numpy(),
         }
     )
+    if "votes" in predicted:
+        table["exemplars"] = predicted["exemplars"].to_numpy()
+        table["votes"] = predicted["votes"].to_numpy()
+        if by_execution:
+            table["votes"] = [adapter.compose(v, d) for v, d in zip(table["votes"], difficulty, strict=True)]
     if "transition_1" in predicted:
         known = run.data.transitions(predicted["video_id"])
         for number in (1, 2):

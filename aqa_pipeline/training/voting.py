@@ -27,7 +27,8 @@ def predict_draws(
 ) -> pd.DataFrame:
     """Predicted target of every query in `draws`, by name: video_id, predicted, n_exemplars.
 
-    A model that finds the transitions between steps adds transition_1 and transition_2. Clips that are encoded beyond
+    A model that compares adds exemplars and votes, a list each: `predicted` is the mean of the votes. One that finds
+    the transitions between steps adds transition_1 and transition_2. Clips that are encoded beyond
     `memory_mb` are forgotten, the longest unused first, and encoded again when they are needed again. It is a copy of
     the model that predicts, with batch normalisation folded into convolutions where it can be.
     """
@@ -108,23 +109,25 @@ def _voted(encodings: Encodings, queries: list[str], exemplars: list[str]) -> pd
     starts = [i for i, name in enumerate(queries) if i == 0 or name != queries[i - 1]]
     counts = np.diff([*starts, len(queries)])
     predicted = np.add.reduceat(votes, starts) / counts
-    transitions = query["transitions"][starts].cpu().numpy() if "transitions" in query else None
-    return _table(data, [queries[i] for i in starts], predicted, counts, transitions)
+    table = _table(data, [queries[i] for i in starts], predicted, counts)
+    of_queries = [slice(start, start + count) for start, count in zip(starts, counts, strict=True)]
+    table["exemplars"] = [exemplars[rows] for rows in of_queries]
+    table["votes"] = [data.unscaled(votes[rows]) for rows in of_queries]
+    if "transitions" in query:
+        table[["transition_1", "transition_2"]] = query["transitions"][starts].cpu().numpy()
+    return table
 
 
 def _single(model: Any, data: Data, where: torch.device, queries: list[str]) -> pd.DataFrame:
     """Clips that are scored alone."""
     predicted = model.predict(data.clips(queries, show_target=False).to(where)).double().cpu().numpy()
-    return _table(data, queries, predicted, 0, None)
+    return _table(data, queries, predicted, 0)
 
 
-def _table(data: Data, queries: list[str], predicted: np.ndarray, votes: Any, transitions: Any) -> pd.DataFrame:
+def _table(data: Data, queries: list[str], predicted: np.ndarray, n_exemplars: Any) -> pd.DataFrame:
     import pandas as pd
 
-    table = pd.DataFrame(dict(video_id=queries, predicted=data.unscaled(predicted), n_exemplars=votes))
-    if transitions is not None:
-        table[["transition_1", "transition_2"]] = transitions
-    return table
+    return pd.DataFrame(dict(video_id=queries, predicted=data.unscaled(predicted), n_exemplars=n_exemplars))
 
 
 def _chunks(draws: pd.DataFrame) -> Iterator[tuple[list[str], list[str] | None]]:

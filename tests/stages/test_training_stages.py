@@ -98,7 +98,7 @@ def test_failures_are_carried_and_frames_counted(sport):
 def test_a_network_from_draws_to_predictions(sport, tmp_path):
     drawn = draws(sport, tmp_path)
     table = run(sport, tmp_path / "a", drawn=drawn, system="pose_guided", **TINY)
-    assert list(table.columns) == COLUMNS
+    assert list(table.columns) == [*COLUMNS, "exemplars", "votes"]
     samples = pd.read_parquet(sport / "samples.parquet").set_index("video_id").loc[table["video_id"]]
     assert table["video_id"].tolist() == [f"v{i:02d}" for i in range(0, N, 3)]
     assert table["score"].to_numpy() == pytest.approx(samples["score"].to_numpy())
@@ -106,6 +106,9 @@ def test_a_network_from_draws_to_predictions(sport, tmp_path):
     assert table["predicted_score"].to_numpy() == pytest.approx(mark * difficulty)
     assert table["execution_score"].to_numpy() == pytest.approx((samples["score"] / difficulty).to_numpy())
     assert table["n_exemplars"].tolist() == [3] * len(table)
+    assert [np.mean(votes) for votes in table["votes"]] == pytest.approx(table["predicted_score"].tolist())
+    known = pd.read_parquet(drawn).query("part == 'test' and fold == 0").groupby("query")["exemplar"].apply(list)
+    assert [list(names) for names in table["exemplars"]] == known[table["video_id"]].tolist()
     assert 5 < mark.mean() < 35
     history = pd.read_csv(of_run(tmp_path / "a") / "history.csv")
     assert history["step"].tolist() == [10, 12]

@@ -64,6 +64,8 @@ def test_votes_are_averaged_over_the_exemplars_of_each_query(data):
     assert table.loc["q", "predicted"] == pytest.approx(((10 + 3) + (20 + 2) + (40 + 1)) / 3)
     assert table.loc["r", "predicted"] == pytest.approx(((20 + 3) + (40 + 2)) / 2)
     assert table["n_exemplars"].to_dict() == {"q": 3, "r": 2}
+    assert table["exemplars"].to_dict() == {"q": ["a", "b", "c"], "r": ["b", "c"]}
+    assert table.loc["r", "votes"] == pytest.approx([20 + 3, 40 + 2])
     assert table[["transition_1", "transition_2"]].loc["r"].tolist() == [4, 44]
 
 

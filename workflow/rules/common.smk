@@ -623,6 +623,44 @@ def picture_files():
     return [*plots, *films, *sheets]
 
 
+# The report.
+
+
+def report_inputs(wildcards):
+    """Samples of the data sets of the tables, and the stores that pictures of their videos are made of."""
+    files = dict(samples=[f"results/samples/{dataset}.parquet" for dataset in used_datasets()])
+    if SETTINGS.look.keypoints:
+        detector = SETTINGS.look.keypoints.split(".")[0]
+        folders = dict(frames="", boxes=f"{detector}/", keypoints=f"{SETTINGS.look.keypoints}/")
+        if detector == "given":  # keypoints that a data set brings with it have no boxes
+            del folders["boxes"]
+        shown = [dataset for dataset in used_datasets() if has_pictures(dataset)]
+        for kind, folder in folders.items():
+            path = f"results/{kind}/{{dataset}}/{folder}{{shard}}.h5"
+            files[kind] = [store for dataset in shown for store in stores_of(path, dataset)]
+    return files
+
+
+def report_options():
+    block = SETTINGS.report.model_dump()
+    films = "--films" if block.pop("films") else "--no-films"
+    return " ".join([films, *(f"--{name} {value}" for name, value in block.items())])
+
+
+def what_was_asked():
+    """The blocks of the configuration that the tables which are made come from."""
+    rows = sorted({row for table in SETTINGS.make_tables for row in rows_of(table)})
+    sets = sorted({name for row in rows for name in SETTINGS.variant(row).feature_sets})
+    blocks = dict(
+        tables={name: SETTINGS.tables[name] for name in SETTINGS.make_tables},
+        datasets={d: SETTINGS.datasets[d] for t in SETTINGS.make_tables for d in SETTINGS.tables[t].datasets},
+        systems={row: SETTINGS.variant(row) for row in rows},
+        features={name: SETTINGS.features[name] for name in sets},
+    )
+    dumped = {kind: {n: b.model_dump(exclude_defaults=True) for n, b in of.items()} for kind, of in blocks.items()}
+    return dict(seed=SETTINGS.seed, bootstrap=SETTINGS.bootstrap, **dumped)
+
+
 # Audit.
 
 
