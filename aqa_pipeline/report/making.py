@@ -100,7 +100,7 @@ def _stores(results: Results) -> tuple[list[Store], dict[str, str]]:
                     made = store.made_by
                     for name, version in made.get("libraries", {}).items():
                         libraries.setdefault(name, set()).add(version)
-                    shown = {k: v for k, v in made.items() if k not in ("stage", "libraries", "weights")}
+                    shown = {k: v for k, v in made.items() if k not in ("stage", "libraries", "weights", "inputs")}
                     found.append(
                         Store(
                             path=folder.relative_to(results.folder).as_posix(),

@@ -1,0 +1,389 @@
+"""Videos of one's own before a trained run: each is made into what the run reads, looked at, and scored by all models.
+
+In a notebook::
+
+    import aqa_pipeline
+
+    run = "results/runs/pose_guided.coco/simdive.out_of_fold"
+    for verdict in aqa_pipeline.score(["dive.mp4"], run=run, action_type="107b", difficulty=3.0):
+        print(verdict.status, verdict.total, verdict.reasons)
+"""
+
+from __future__ import annotations
+
+import collections
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aqa_pipeline import stores
+from aqa_pipeline.errors import AbsentError, InputError, nearest
+from aqa_pipeline.judging import intervals, refusal
+from aqa_pipeline.judging.recipe import Kitchen, keypoints_of
+from aqa_pipeline.judging.trained import Trained, find
+from aqa_pipeline.judging.verdict import DECLINED, SCORED, Nearest, Scale, Verdict, weighed
+from aqa_pipeline.training import pairs, runs
+from aqa_pipeline.training.data import open_features
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LABELS = ("name", "action_type", "difficulty")
+
+
+@dataclass(frozen=True)
+class Label:
+    """What is known of a video: the kind of action (a dive number), and its difficulty."""
+
+    action_type: str | None = None
+    difficulty: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.difficulty is not None and not 0 < self.difficulty < np.inf:
+            raise InputError(f"difficulty: found {self.difficulty}, expected a number above 0")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A video with the stores that were made of it, as long as their folder is there."""
+
+    name: str
+    video_id: str  # in the stores
+    video: Path
+    label: Label
+    kitchen: Kitchen
+    files: runs.Files
+    failure: str = ""  # why it could not be used
+
+
+Explainer = Callable[["Judge", Case], Mapping[str, Any]]  # sections of a verdict, by headline
+
+
+@dataclass
+class Judge:
+    """A trained row, ready to be asked.
+
+    Parameters
+    ----------
+    trained : see `trained.find`
+    device, threads : what the stages and the models may use
+    confidence : share of the truths that an interval is to hold
+    explainers : add sections to the verdict of a video that was scored
+    """
+
+    trained: Trained
+    device: str = "auto"
+    threads: int = 1
+    confidence: float = intervals.CONFIDENCE
+    explainers: Sequence[Explainer] = field(default_factory=tuple)
+
+    @cached_property
+    def scale(self) -> Scale:
+        settings = self.trained.settings
+        return Scale(settings.adapter, settings.target, bool(self.trained.samples["difficulty"].notna().any()))
+
+    @cached_property
+    def interval(self) -> intervals.Interval:
+        """From the out-of-fold errors of the row on its data set, in units of what the models learnt."""
+        target = "execution" if self.trained.settings.target == "execution" and self.scale.has_difficulty else "score"
+        errors = intervals.out_of_fold(self.trained.predictions, self.trained.samples, target=target)
+        return intervals.interval(errors, self.confidence)
+
+    @cached_property
+    def keypoints(self) -> list[Path]:
+        """Keypoint stores of the training videos, made by the recipe of the features; none where they were not kept."""
+        made = keypoints_of(self.trained.recipe)
+        return [] if made is None else self.trained.stores_like("keypoints", made)
+
+    @cached_property
+    def familiar(self) -> refusal.Familiar:
+        """What is usual among the training videos."""
+        training = self.trained.training
+        poses = refusal.usual_poses(self.keypoints, training)
+        with open_features(self.trained.files.features) as features:
+            spaces = {name: refusal.usual_features(of, training) for name, of in features.items()}
+        return refusal.Familiar(poses, {name: space for name, space in spaces.items() if space})
+
+    def case(self, video: Path, folder: Path, *, name: str = "", label: Label = Label()) -> Case:
+        """Make of a video what the run reads, in a folder; `failure` says why a stage left it out."""
+        import pandas as pd
+
+        name = name or video.stem
+        trained_on = name in set(self.trained.samples["video_id"])
+        video_id = f"{name} (yours)" if trained_on else name
+        samples = folder / "samples.parquet"
+        pd.DataFrame({"video_id": [video_id], "path": [str(video)]}).to_parquet(samples)
+        kitchen, recipe = Kitchen(folder, samples, self.device, self.threads), self.trained.recipe
+        features = [kitchen.store(made, of_set) for of_set, made in recipe["features"].items()]
+        pictures = {kind: [kitchen.store(recipe[kind])] for kind in ("frames", "boxes") if kind in recipe}
+        failure = kitchen.failures.get(video_id, "")
+        return Case(name, video_id, video, label, kitchen, runs.Files(features=features, **pictures), failure)
+
+    def verdict(self, case: Case) -> Verdict:
+        """What the run says of a video, or why it says nothing."""
+        started = time.monotonic()
+        about = Verdict(
+            case.name, str(case.video), DECLINED, difficulty=case.label.difficulty, n_models=len(self.trained.folders)
+        )
+        if case.failure:
+            return replace(
+                about, reasons=[case.failure], warnings=self._warnings(case, None), seconds=case.kitchen.seconds
+            )
+        known, kind = self._action_type(case.label.action_type)
+        poses, distances, near = self._looked_at(case)
+        checks = self.familiar.checks(poses, distances)
+        reasons = [check.reason for check in checks if not check.passed]
+        if case.label.action_type and not known and self.trained.action_types:
+            reasons.append(
+                f"action type '{kind}' is not in the training data, {nearest(kind, self.trained.action_types)}"
+            )
+        warnings = self._warnings(case, kind)
+        about = replace(about, action_type=kind, checks=checks, nearest=near, warnings=warnings, reasons=reasons)
+        looked = time.monotonic()
+        seconds = {**case.kitchen.seconds, "checks": looked - started}
+        if reasons:
+            return replace(about, seconds=seconds)
+        tables = self._predicted(replace(case, label=replace(case.label, action_type=kind)))
+        values = np.array([float(table["predicted"].iloc[0]) for table in tables])
+        if not np.isfinite(values).all():
+            return replace(about, reasons=["the models give no number for it"], seconds=seconds)
+        half = np.inf if self._by_another_rule(kind, case.label.difficulty) else self.interval.half
+        mark, total = self.scale.figures(float(values.mean()), half, case.label.difficulty)
+        found = replace(
+            about,
+            status=SCORED,
+            mark=mark,
+            total=total,
+            spread=float(values.std()),
+            votes=weighed(tables, self._targets),
+            seconds={**seconds, "models": time.monotonic() - looked},
+        )
+        sections = {name: one for explain in self.explainers for name, one in explain(self, case).items()}
+        return replace(found, sections=sections)
+
+    def _looked_at(self, case: Case) -> tuple[dict[str, float], dict[str, float], Nearest | None]:
+        """Statistics of its poses, distances of its features, and the kind of action nearby."""
+        poses: dict[str, float] = {}
+        if self.keypoints and (path := case.kitchen.by_kind("keypoints")):
+            with stores.read(path, kind="keypoints") as store:
+                poses = refusal.of_store(store, case.video_id)
+        distances, near = {}, None
+        with open_features(case.files.features) as features:
+            for name, space in self.familiar.spaces.items():
+                distances[name], numbers = space.place(features[name].read(case.video_id))
+                near = near or self._nearest(name, numbers)
+        return poses, distances, near
+
+    def _nearest(self, feature_set: str, numbers: np.ndarray) -> Nearest | None:
+        types = np.array([self._types[video_id] for video_id in self.familiar.videos[feature_set]], object)
+        if not len(numbers) or not self.trained.action_types:
+            return None
+        found, share = _most_frequent(types[numbers])
+        right = [
+            _most_frequent(types[of])[0] == own
+            for of, own in zip(self.familiar.spaces[feature_set].neighbours, types, strict=True)
+        ]
+        return Nearest(found, share, float(np.mean(right)))
+
+    @cached_property
+    def _types(self) -> dict[str, str]:
+        types = self.trained.samples.set_index("video_id")["action_type"]
+        return types.fillna("").to_dict()
+
+    @cached_property
+    def _targets(self) -> dict[str, float]:
+        """What the judges gave each video, in units of what the models learnt."""
+        from aqa_pipeline import plugins
+
+        samples, adapter = self.trained.samples, plugins.load("datasets", self.trained.settings.adapter)
+        values = samples["score"].to_numpy()
+        if self.trained.settings.target == "execution":
+            values = adapter.execution(values, samples["difficulty"].to_numpy())
+        return dict(zip(samples["video_id"], values.tolist(), strict=True))
+
+    def _action_type(self, given: str | None) -> tuple[bool, str | None]:
+        """Whether a kind of action is known to training, and how it is written there."""
+        if given is None:
+            return False, None
+        spelt = {name.casefold(): name for name in self.trained.action_types}
+        wanted = given.strip().casefold()
+        return wanted in spelt, spelt.get(wanted, wanted)
+
+    def _by_another_rule(self, action_type: str | None, difficulty: float | None) -> bool:
+        """Whether exemplars cannot be chosen as in training, because what they are chosen by is not known."""
+        rule = self.trained.recipe.get("draws", {}).get("exemplars", "none")
+        return (rule == "same_type" and not action_type and bool(self.trained.action_types)) or (
+            rule == "same_difficulty" and difficulty is None
+        )
+
+    def _warnings(self, case: Case, action_type: str | None) -> list[str]:
+        label, found = case.label, []
+        if self.trained.is_simulated:
+            found.append("trained on simulated dives: of real ones its scores say nothing")
+        if case.video_id != case.name:
+            found.append(
+                f"a training video is named '{case.name}' too: of a video that was trained on a score says little"
+            )
+        if self._by_another_rule(action_type, label.difficulty):
+            missing = "action type" if label.action_type is None else "difficulty"
+            found.append(
+                f"its {missing} is not known, so it is compared with training videos of every kind; no interval was measured for that"
+            )
+        if self.scale.has_difficulty and label.difficulty is None and self.trained.settings.target == "execution":
+            found.append("its difficulty is not known: the execution mark is the answer, there is no total")
+        return found
+
+    def _predicted(self, case: Case) -> list[pd.DataFrame]:
+        """What each model says of a video, see `runs.Run.predict`."""
+        import pandas as pd
+
+        trained, settings = self.trained, self.trained.settings
+        files = _joined(trained.files, case.files) if trained.compares else case.files
+        own = dict(
+            video_id=case.video_id, path=str(case.video), action_type=case.label.action_type,
+            difficulty=np.nan if case.label.difficulty is None else case.label.difficulty, score=np.nan,
+        )  # fmt: skip
+        samples = pd.concat([trained.samples, pd.DataFrame([own])], ignore_index=True)
+        read = dict(roles=settings.roles, frames=settings.frames, needs=trained.needs)
+        tables = []
+        with runs.open_inputs(files, threads=self.threads, **read) as inputs:
+            for folder in trained.folders:
+                run = runs.load(folder, samples, inputs)
+                draws = self._draws(run, case, samples, inputs) if settings.is_network else None
+                tables.append(run.predict([case.video_id], draws, self.device))
+        return tables
+
+    def _draws(self, run: runs.Run, case: Case, samples: pd.DataFrame, inputs: Mapping[str, Any]) -> pd.DataFrame:
+        """The exemplars of a video, by the rule of the run, from the training part of its fold."""
+        import pandas as pd
+
+        rule = dict(run.recipe["draws"])
+        if self._by_another_rule(case.label.action_type, case.label.difficulty):
+            rule["exemplars"] = "any"
+        folds, fold = self.trained.folds, run.settings.fold
+        training = folds[(folds["fold"] == fold) & (folds["part"] == "train")]
+        if self.trained.compares:
+            usable = [all(video_id in one for one in inputs.values()) for video_id in training["video_id"]]
+            training = training[usable]
+        query = pd.DataFrame([dict(video_id=case.video_id, fold=fold, part="test")])
+        parts = pd.concat([training[["video_id", "fold", "part"]], query], ignore_index=True)
+        drawn = {name: rule[name] for name in ("exemplars", "n_exemplars", "seed")}
+        return pairs.draw_pairs(samples, parts, **drawn, steps=0)
+
+
+def score(
+    videos: Sequence[Path | str],
+    *,
+    run: Path | str,
+    out: Path | str | None = None,
+    action_type: str | None = None,
+    difficulty: float | None = None,
+    labels: Path | str | None = None,
+    results: Path | str | None = None,
+    height: int = 540,
+    megabytes: float = 20.0,
+    device: str = "auto",
+    threads: int = 1,
+    progress: Callable[[Verdict], None] = lambda verdict: None,
+) -> list[Verdict]:
+    """Score videos by a trained run, one after the other, without a network.
+
+    Parameters
+    ----------
+    videos : video files or folders of numbered pictures, each with a name of its own
+    run : results/runs/SYSTEM.VARIANT/DATASET.PROTOCOL, whose folds and seeds all vote, or one fold and seed in it
+    out : folder of summary.csv, index.html, and a JSON and a film of each video; None writes nothing
+    action_type, difficulty : of all videos, where they are known
+    labels : a CSV with `name` (of a video, without suffix), `action_type`, `difficulty`, for those that differ
+    results : where the results lie that the run belongs to, if it was moved away from them
+    height : of the films, in pixels
+    megabytes : of all pictures on the page; what comes after goes without
+    device, threads : "auto", "cpu" or "cuda"; of the stages and models
+    progress : called with each verdict as soon as it is there
+
+    Returns
+    -------
+    A verdict a video, in their order; `judging.verdict.table` makes a table of them.
+
+    Raises
+    ------
+    InputError
+        The run cannot be asked, a video is not there, or a label belongs to no video.
+    """
+    from aqa_pipeline.judging import page
+
+    paths = [Path(video) for video in videos]
+    of_video = _labels(paths, Label(action_type, difficulty), None if labels is None else Path(labels))
+    judge = Judge(find(Path(run), None if results is None else Path(results)), device, threads)
+    album = None if out is None else page.Album(judge, Path(out), height=height, megabytes=megabytes)
+    verdicts = []
+    for path in paths:
+        with tempfile.TemporaryDirectory(prefix="aqa-score-") as folder:
+            case = judge.case(path, Path(folder), label=of_video[path.stem])
+            verdict = judge.verdict(case)
+            verdicts.append(album.add(case, verdict) if album else verdict)
+        progress(verdicts[-1])
+    if album:
+        album.finish()
+    return verdicts
+
+
+def _labels(videos: Sequence[Path], of_all: Label, path: Path | None) -> dict[str, Label]:
+    """What is known of each video, by name; InputError where a video is not there or two have one name."""
+    for video in videos:
+        if not video.exists():
+            raise AbsentError(f"{video}: no such video file or folder of pictures")
+    for name, count in collections.Counter(video.stem for video in videos).items():
+        if count > 1:
+            raise InputError(f"{count} videos are named '{name}', expected names of their own")
+    found = {video.stem: of_all for video in videos}
+    for row in [] if path is None else _read_labels(path):
+        if row["name"] not in found:
+            raise InputError(f"{path}: no video is named '{row['name']}', {nearest(row['name'], found)}")
+        given = Label(row["action_type"] or of_all.action_type, row["difficulty"] or of_all.difficulty)
+        found[row["name"]] = given
+    return found
+
+
+def _read_labels(path: Path) -> list[dict[str, Any]]:
+    """Rows of a CSV with the columns of `LABELS`; None in empty cells."""
+    import pandas as pd
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file, expected a CSV with {', '.join(LABELS)}")
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    for column in table.columns:
+        if column not in LABELS:
+            raise InputError(f"{path}: unknown column '{column}', {nearest(column, LABELS)}")
+    if "name" not in table:
+        raise InputError(f"{path}: no column 'name', expected {', '.join(LABELS)}")
+    table = table.reindex(columns=LABELS, fill_value="").apply(lambda column: column.str.strip())
+    return [
+        dict(name=row.name_, action_type=row.action_type or None, difficulty=_number(path, row.name_, row.difficulty))
+        for row in table.rename(columns={"name": "name_"}).itertuples()
+    ]
+
+
+def _number(path: Path, name: str, text: str) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise InputError(f"{path}: difficulty of '{name}' is '{text}', expected a number") from None
+
+
+def _joined(known: runs.Files, own: runs.Files) -> runs.Files:
+    """Stores of training videos and of one's own together."""
+    kinds = ("features", "frames", "boxes")
+    return runs.Files(**{kind: [*getattr(known, kind), *getattr(own, kind)] for kind in kinds})
+
+
+def _most_frequent(names: Sequence[str]) -> tuple[str, float]:
+    """The name that stands most often, the first of several, and its share."""
+    name, count = collections.Counter(names).most_common(1)[0]
+    return name, count / len(names)

@@ -1,0 +1,120 @@
+"""What is left of the verdicts: summary.csv, a JSON and a film of each video, and one page that opens without a network."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aqa_pipeline import __version__, stores
+from aqa_pipeline.evaluation import store_films
+from aqa_pipeline.judging.recipe import OWN
+from aqa_pipeline.judging.verdict import Verdict, Vote, table
+from aqa_pipeline.report import dots, stills, words
+from aqa_pipeline.report.page import environment
+from aqa_pipeline.report.plots import Cell, Plot
+
+if TYPE_CHECKING:
+    from aqa_pipeline.judging.judge import Case, Judge
+
+SHOWN = 6  # exemplars of a video that are shown, those that moved it farthest
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A video on the page."""
+
+    verdict: Verdict
+    pictures: stills.Pictures
+    exemplars: Sequence[tuple[Vote, stills.Pictures]]
+    has_film: bool
+    votes: Plot | None
+
+
+class Album:
+    """Gathers verdicts in a folder: JSON and film at once, the page and the table at the end.
+
+    Parameters
+    ----------
+    judge : who gives the verdicts
+    out : the folder
+    height : of the films, in pixels
+    megabytes : of all pictures on the page
+    """
+
+    def __init__(self, judge: Judge, out: Path, *, height: int = 540, megabytes: float = 20.0) -> None:
+        self._judge, self._out, self._height = judge, out, height
+        self._budget = stills.Budget(int(megabytes * 2**20 * 3 / 4))  # base64 makes four bytes of three
+        self._leaves: list[Leaf] = []
+        out.mkdir(parents=True, exist_ok=True)
+
+    def add(self, case: Case, verdict: Verdict) -> Verdict:
+        """The verdict with the time that its film and pictures took."""
+        started = time.monotonic()
+        film = self._film(case)
+        pictures = self._pictures(case)
+        exemplars = [(vote, self._of_exemplar(vote.video_id)) for vote in verdict.votes[:SHOWN]]
+        verdict = replace(verdict, seconds={**verdict.seconds, "pictures": time.monotonic() - started})
+        self._leaves.append(Leaf(verdict, pictures, exemplars, film, _plot(verdict, self._judge)))
+        with stores.replacing(self._out / f"{verdict.name}.json") as path:
+            path.write_text(json.dumps(self._facts(verdict), indent=1) + "\n", encoding="utf-8")
+        return verdict
+
+    def finish(self) -> None:
+        """Write summary.csv and index.html."""
+        summary = table([leaf.verdict for leaf in self._leaves])
+        with stores.replacing(self._out / "summary.csv") as path:
+            summary.to_csv(path, index=False, lineterminator="\n", float_format="%.4g")
+        with stores.replacing(self._out / "index.html") as path:
+            path.write_text(self._page(), encoding="utf-8")
+
+    def _film(self, case: Case) -> bool:
+        """Whether there is something to film."""
+        drawn = [case.kitchen.by_kind(kind) for kind in ("frames", "boxes", "keypoints")]
+        there = [path for path in drawn if path and _holds(path, case.video_id)]
+        if there and there[0] == drawn[0]:
+            store_films.films(there, self._out / f"{case.name}.mp4", videos=[case.video_id], height=self._height)
+            return True
+        return False
+
+    def _pictures(self, case: Case) -> stills.Pictures:
+        import pandas as pd
+
+        keypoints = case.kitchen.by_kind("keypoints")
+        gallery = stills.Gallery(case.kitchen.folder, OWN, keypoints.parent.name if keypoints else "")
+        return gallery.of(case.video_id, pd.Series({"shard": 0}), self._budget, films=True)
+
+    def _of_exemplar(self, video_id: str) -> stills.Pictures:
+        trained, keypoints = self._judge.trained, self._judge.keypoints
+        gallery = stills.Gallery(trained.results, trained.dataset, keypoints[0].parent.name if keypoints else "")
+        sample = trained.samples.set_index("video_id").loc[video_id]
+        return gallery.of(video_id, sample, self._budget, films=False)
+
+    def _facts(self, verdict: Verdict) -> dict[str, Any]:
+        """The JSON of a video: the verdict, and what it rests on."""
+        return {**verdict.to_json(), "run": self._run()}
+
+    def _run(self) -> dict[str, Any]:
+        judge, trained = self._judge, self._judge.trained
+        interval = judge.interval
+        return {
+            "row": trained.row,
+            "dataset": trained.dataset,
+            "protocol": trained.protocol,
+            "models": [folder.name for folder in trained.folders],
+            "learnt": trained.settings.target,
+            "interval": {
+                "confidence": interval.confidence,
+                "half_width": words_or_none(interval.half),
+                "from": interval.n,
+                "groups": interval.n_groups,
+                "coverage_out_of_fold": words_or_none(interval.coverage.share),
+                "coverage_interval": [words_or_none(interval.coverage.low), words_or_none(interval.coverage.high)],
+            },
+            "declines_of_training": words_or_none(judge.familiar.error_rate),
+            "recipe": dict(trained.recipe),
+            "version": __version__,
+        }
