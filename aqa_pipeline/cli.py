@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 ROOMS = ("datasets", "protocols", "labelled", "detection", "athlete", "pose", "features", "systems", "metrics", "audit")
 
+DECLINED = 3  # exit status of `aqa score` where a video was declined
+
 app = typer.Typer(
     help="Action quality assessment, from competition video to score tables.",
     no_args_is_help=True,
@@ -359,6 +361,42 @@ def poses(
         raise InputError("; ".join(failures.values()))
 
 
+@app.command("score")
+def score_videos(
+    videos: Annotated[list[Path], typer.Argument(help="video files or folders of numbered pictures")],
+    run: Annotated[Path, typer.Option(help="results/runs/ROW/DATASET.PROTOCOL, or one fold and seed in it")],
+    out: Annotated[Path, typer.Option(help="folder of the results")] = Path("out"),
+    action_type: Annotated[str, typer.Option(help="of all videos: a dive number such as 5253b")] = "",
+    difficulty: Annotated[float | None, typer.Option(help="of all videos")] = None,
+    labels: Annotated[Path | None, typer.Option(help="CSV with name, action_type, difficulty of single videos")] = None,
+    results: Annotated[Path | None, typer.Option(help="of the run, if it was moved away from them")] = None,
+    height: Annotated[int, typer.Option(min=1, help="of the films; smaller pictures are enlarged to it")] = 540,
+    megabytes: Annotated[float, typer.Option(min=0, help="of all pictures on the page")] = 20.0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    threads: Annotated[int, typer.Option(min=1, help="all cores by default")] = os.cpu_count() or 1,
+) -> None:
+    """Score one's own videos by a trained run, each with its interval, or say why not (exit status 3)."""
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from aqa_pipeline.judging import terminal, verdict
+    from aqa_pipeline.judging.judge import score
+
+    logging.getLogger("aqa_pipeline").setLevel(logging.ERROR)  # what was left out is said with the verdict
+    columns = SpinnerColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("videos", total=len(videos))
+        given = dict(action_type=action_type or None, difficulty=difficulty, labels=labels, results=results)
+        found = score(
+            videos, run=run, out=out, **given, height=height, megabytes=megabytes, device=device, threads=threads,
+            progress=lambda one: bar.update(task, advance=1, description=f"videos, the last {one.name}: {one.status}"),
+        )  # fmt: skip
+    terminal.show(found, Console())
+    typer.echo(f"{out / 'index.html'}")
+    if any(one.status == verdict.DECLINED for one in found):
+        raise typer.Exit(DECLINED)
+
+
 @app.command()
 def report(
     results: Annotated[Path, typer.Argument(help="folder of a finished run")] = Path("results"),
@@ -376,7 +414,7 @@ def report(
 
     page = out or results / "report.html"
     videos = dict(worst=worst, median=median, best=best, films=films, megabytes=megabytes, keypoints=keypoints)
-    write(results, page, configuration=merged(configfile), **videos)
+    write(results, page, configuration=settings.merged(configfile), **videos)
     typer.echo(page)
 
 

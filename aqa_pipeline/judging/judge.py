@@ -34,6 +34,7 @@ from aqa_pipeline.training.data import open_features
 if TYPE_CHECKING:
     import pandas as pd
 
+NO_INTERVAL = "for which no interval was measured"
 LABELS = ("name", "action_type", "difficulty")
 
 
@@ -233,7 +234,7 @@ class Judge:
         if self._by_another_rule(action_type, label.difficulty):
             missing = "action type" if label.action_type is None else "difficulty"
             found.append(
-                f"its {missing} is not known, so it is compared with training videos of every kind; no interval was measured for that"
+                f"its {missing} is not known: it is compared with training videos of every kind, {NO_INTERVAL}"
             )
         if self.scale.has_difficulty and label.difficulty is None and self.trained.settings.target == "execution":
             found.append("its difficulty is not known: the execution mark is the answer, there is no total")

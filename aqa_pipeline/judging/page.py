@@ -1,18 +1,21 @@
-"""What is left of the verdicts: summary.csv, a JSON and a film of each video, and one page that opens without a network."""
+"""What is left of verdicts: summary.csv, a JSON and a film of each video, and a page that opens without a network."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from aqa_pipeline import __version__, stores
 from aqa_pipeline.evaluation import store_films
 from aqa_pipeline.judging.recipe import OWN
-from aqa_pipeline.judging.verdict import Verdict, Vote, table
+from aqa_pipeline.judging.refusal import ERROR_RATE
+from aqa_pipeline.judging.trained import Trained, steps
+from aqa_pipeline.judging.verdict import SCORED, Verdict, Vote, plain, table
 from aqa_pipeline.report import dots, stills, words
 from aqa_pipeline.report.page import environment
 from aqa_pipeline.report.plots import Cell, Plot
@@ -95,7 +98,7 @@ class Album:
 
     def _facts(self, verdict: Verdict) -> dict[str, Any]:
         """The JSON of a video: the verdict, and what it rests on."""
-        return {**verdict.to_json(), "run": self._run()}
+        return plain({**asdict(verdict), "run": self._run()})
 
     def _run(self) -> dict[str, Any]:
         judge, trained = self._judge, self._judge.trained
@@ -108,13 +111,73 @@ class Album:
             "learnt": trained.settings.target,
             "interval": {
                 "confidence": interval.confidence,
-                "half_width": words_or_none(interval.half),
+                "half_width": interval.half,
                 "from": interval.n,
                 "groups": interval.n_groups,
-                "coverage_out_of_fold": words_or_none(interval.coverage.share),
-                "coverage_interval": [words_or_none(interval.coverage.low), words_or_none(interval.coverage.high)],
+                "coverage_out_of_fold": interval.coverage.share,
+                "coverage_interval": [interval.coverage.low, interval.coverage.high],
             },
-            "declines_of_training": words_or_none(judge.familiar.error_rate),
+            "declines_of_training": judge.familiar.error_rate,
             "recipe": dict(trained.recipe),
             "version": __version__,
         }
+
+    def _page(self) -> str:
+        verdicts = [leaf.verdict for leaf in self._leaves]
+        return (
+            environment("aqa_pipeline.judging")
+            .get_template("verdicts.html")
+            .render(
+                leaves=self._leaves,
+                scored=[verdict for verdict in verdicts if verdict.status == SCORED],
+                judge=self._judge,
+                run=self._run(),
+                error_rate=ERROR_RATE,
+                recipe=_recipe_words(self._judge.trained),
+                summary=words.csv_address(table(verdicts)),
+                version=__version__,
+            )
+        )
+
+
+def _plot(verdict: Verdict, judge: Judge) -> Plot | None:
+    """The votes as dots, with the prediction drawn through all of them."""
+    import pandas as pd
+
+    if not verdict.votes:
+        return None
+    own = verdict.mark if judge.trained.settings.target == "execution" and verdict.mark else verdict.total
+    lines = [dots.Line(vote.video_id, vote.vote) for vote in sorted(verdict.votes, key=lambda vote: vote.vote)]
+    of = {vote.video_id: vote for vote in verdict.votes}
+    shown = [of[line.name] for line in lines]
+    return Plot(
+        anchor=f"{quote(verdict.name, safe='')}-votes",
+        title="Votes of the exemplars",
+        lead="what the models give the video beside each training video, and how far that moves the prediction",
+        lines=lines,
+        scale=dots.scale([own.value, *(line.value for line in lines)]),
+        digits=1,
+        csv=words.csv_address(pd.DataFrame([asdict(vote) for vote in shown])),
+        file=f"{verdict.name}.votes.csv",
+        columns=["judges", "moves by"],
+        cells=[[Cell(v.own, words.number(v.own, 1)), Cell(v.moved, words.signed(v.moved, 2))] for v in shown],
+        name="exemplar",
+        truth=own.value,
+    )
+
+
+def _recipe_words(trained: Trained) -> list[tuple[str, str]]:
+    """Every step from the video to what the models read, each once: its stage, and its options."""
+    recipe = trained.recipe
+    roots = [*recipe["features"].values(), *(recipe[kind] for kind in ("boxes", "frames") if kind in recipe)]
+    found: dict[str, str] = {}
+    for root in roots:
+        for step in reversed(list(steps(root))):
+            shown = {name: value for name, value in step.items() if name not in ("stage", "inputs", "libraries")}
+            found.setdefault(f"{step['stage'].replace('_', ' ')}", words.setting(shown))
+    return list(found.items())
+
+
+def _holds(path: Path, video_id: str) -> bool:
+    with stores.read(path, kind=stores.kind(path)) as store:
+        return video_id in store

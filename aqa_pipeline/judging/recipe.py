@@ -144,6 +144,5 @@ def _expect_same(out: Path, made: Made) -> None:
     if not same(found, made):
         other = sorted(name for name in {*made, *found} - {"libraries", "inputs"} if made.get(name) != found.get(name))
         name = other[0] if other else "inputs"
-        raise InputError(
-            f"{made['stage']}: {name} is {found.get(name)} here, expected {made.get(name)} as in training; train the run again"
-        )
+        expected = f"expected {made.get(name)} as in training; train the run again"
+        raise InputError(f"{made['stage']}: {name} is {found.get(name)} here, {expected}")

@@ -50,8 +50,8 @@ class Check:
 
     @property
     def reason(self) -> str:
-        why = POSES.get(self.name, FEATURES)
-        return f"{why}: {self.name} {self.value:.3g}, limit {self.limit:.3g}; {self.beyond} of {self.n} training videos lie as far out"
+        why = f"{POSES.get(self.name, FEATURES)}: {self.name} {self.value:.3g}, limit {self.limit:.3g}"
+        return f"{why}; {self.beyond} of {self.n} training videos lie as far out"
 
 
 class Space:

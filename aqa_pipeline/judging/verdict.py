@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +29,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Vote:
-    """An exemplar: a training video that the query was compared with. Values are marks, or totals of a run on totals."""
+    """An exemplar: a training video that the query was compared with; in units of what the models learnt."""
 
     video_id: str
     own: float  # the judges'
@@ -68,10 +68,6 @@ class Verdict:
     sections: Mapping[str, Any] = field(default_factory=dict)  # more about the video, by headline
     seconds: Mapping[str, float] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
-        """As plain values; None for what is not known or not finite."""
-        return _plain(asdict(self))
-
 
 @dataclass(frozen=True)
 class Scale:
@@ -98,7 +94,7 @@ class Scale:
 
 
 def weighed(tables: Sequence[pd.DataFrame], own: Mapping[str, float]) -> list[Vote]:
-    """Votes over all models (one table of a single query each), by how far they move the prediction, the farthest first.
+    """Votes over all models (one table of a single query each), those that move the prediction farthest first.
 
     The prediction is the mean of the models, each the mean of its exemplars' votes; the moves sum to 0.
     """
@@ -139,11 +135,12 @@ def _row(verdict: Verdict) -> dict[str, Any]:
     return {**row, **words, "n_models": verdict.n_models, "seconds": round(sum(verdict.seconds.values()), 2)}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as JSON has it: None for a number that is not finite."""
     if isinstance(value, Mapping):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -105,7 +105,7 @@ def progress(items: Iterable[Any], label: str, total: int | None = None, every: 
 
 
 def made_by(stage: str, *inputs: stores.Reader, **facts: Any) -> dict[str, Any]:
-    """What made a store: stage, options, library versions, and by kind how its inputs were made; kept in its attributes."""
+    """What made a store, kept in its attributes: stage, options, library versions, and how its `inputs` were made."""
     libraries = {"python": platform.python_version()}
     for name in ("aqa-pipeline", "numpy", "opencv-python-headless", "torch", "ai-edge-litert", "onnxruntime", "mmpose"):
         with contextlib.suppress(PackageNotFoundError):
