@@ -107,7 +107,7 @@ class Judge:
         """What is usual among the training videos."""
         training = self.trained.training
         poses = refusal.usual_poses(self.keypoints, training)
-        with open_features(self.trained.files.features) as features:
+        with open_features(self.trained.features) as features:
             spaces = {name: refusal.usual_features(of, training) for name, of in features.items()}
         return refusal.Familiar(poses, {name: space for name, space in spaces.items() if space})
 
@@ -145,6 +145,8 @@ class Judge:
                 f"action type '{kind}' is not in the training data, {nearest(kind, self.trained.action_types)}"
             )
         warnings = self._warnings(case, kind)
+        if not checks:
+            warnings.append("nothing of it could be compared with the training videos")
         about = replace(about, action_type=kind, checks=checks, nearest=near, warnings=warnings, reasons=reasons)
         looked = time.monotonic()
         seconds = {**case.kitchen.seconds, "checks": looked - started}
@@ -218,10 +220,9 @@ class Judge:
 
     def _by_another_rule(self, action_type: str | None, difficulty: float | None) -> bool:
         """Whether exemplars cannot be chosen as in training, because what they are chosen by is not known."""
-        rule = self.trained.recipe.get("draws", {}).get("exemplars", "none")
-        return (rule == "same_type" and not action_type and bool(self.trained.action_types)) or (
-            rule == "same_difficulty" and difficulty is None
-        )
+        if self.trained.rule == "same_type":
+            return not action_type and bool(self.trained.action_types)
+        return self.trained.rule == "same_difficulty" and difficulty is None
 
     def _warnings(self, case: Case, action_type: str | None) -> list[str]:
         label, found = case.label, []
@@ -232,7 +233,7 @@ class Judge:
                 f"a training video is named '{case.name}' too: of a video that was trained on a score says little"
             )
         if self._by_another_rule(action_type, label.difficulty):
-            missing = "action type" if label.action_type is None else "difficulty"
+            missing = "action type" if self.trained.rule == "same_type" else "difficulty"
             found.append(
                 f"its {missing} is not known: it is compared with training videos of every kind, {NO_INTERVAL}"
             )
@@ -323,6 +324,7 @@ def score(
     of_video = _labels(paths, Label(action_type, difficulty), None if labels is None else Path(labels))
     judge = Judge(find(Path(run), None if results is None else Path(results)), device, threads)
     album = None if out is None else page.Album(judge, Path(out), height=height, megabytes=megabytes)
+    _ = judge.interval, judge.familiar  # what is missing is said before any video is looked at
     verdicts = []
     for path in paths:
         with tempfile.TemporaryDirectory(prefix="aqa-score-") as folder:

@@ -45,9 +45,14 @@ class Trained:
         return plugins.constant("systems", self.settings.system, "needs") or set()
 
     @property
+    def rule(self) -> str:
+        """How exemplars are chosen, see `training.pairs`; "none" where a video stands alone."""
+        return self.recipe.get("draws", {}).get("exemplars", "none")
+
+    @property
     def compares(self) -> bool:
         """Whether it scores a video beside exemplars."""
-        return self.recipe.get("draws", {}).get("exemplars", "none") != "none"
+        return self.rule != "none"
 
     @property
     def is_simulated(self) -> bool:
@@ -85,17 +90,22 @@ class Trained:
         ]
 
     @property
+    def features(self) -> list[Path]:
+        """Its feature stores; InputError where one is gone, or was made in another way since."""
+        folder = self.results / "features" / self.dataset
+        return [path for name, made in self.recipe["features"].items() for path in _stores(folder / name, made)]
+
+    @property
     def files(self) -> runs.Files:
-        """Stores that its exemplars are read from; InputError where one is gone, or was made in another way since."""
-        of_features = {name: self.results / "features" / self.dataset / name for name in self.recipe["features"]}
-        detector = self.settings.frames.get("detector")
-        places = {
-            "frames": self.results / "frames" / self.dataset,
-            "boxes": self.results / f"boxes/{self.dataset}/{detector}",
+        """All stores that its exemplars are read from; InputError as for `features`."""
+        boxes = Path("boxes") / self.dataset / str(self.settings.frames.get("detector"))
+        places = {"frames": Path("frames") / self.dataset, "boxes": boxes}
+        pictures = {
+            kind: _stores(self.results / place, self.recipe[kind])
+            for kind, place in places.items()
+            if kind in self.recipe
         }
-        found = {name: _stores(folder, self.recipe["features"][name]) for name, folder in of_features.items()}
-        pictures = {kind: _stores(places[kind], self.recipe[kind]) for kind in places if kind in self.recipe}
-        return runs.Files(features=[path for paths in found.values() for path in paths], **pictures)
+        return runs.Files(features=self.features, **pictures)
 
     def stores_like(self, kind: str, made: Mapping[str, Any]) -> list[Path]:
         """The stores of a kind that were made by a recipe, of all shards; none where they were not kept."""

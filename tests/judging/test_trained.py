@@ -1,0 +1,145 @@
+"""Which folders are runs that can be asked about a video, and what is said of the others."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from aqa_pipeline import stores
+from aqa_pipeline.errors import InputError
+from aqa_pipeline.judging import judge, trained
+
+FRAMES = {"stage": "extract_frames", "quality": 90, "version": 2}
+KEYPOINTS = {"stage": "estimate_keypoints", "version": 3, "inputs": {"frames": FRAMES}}
+MOTION = {"stage": "extract_features", "extractor": "body_motion", "version": 3, "inputs": {"keypoints": KEYPOINTS}}
+RECIPE = {"features": {"motion": MOTION}, "draws": {"exemplars": "same_type", "n_exemplars": 2, "seed": 0}}
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Writes config.json of two folds and gives the folder above."""
+
+    def write(system="pose_guided", adapter="simdive", recipe=RECIPE, **settings):
+        folder = tmp_path / "results/runs" / f"{system}.coco" / "dives.halves"
+        for fold in (0, 1):
+            chosen = dict(system=system, adapter=adapter, fold=fold, seed=0, **settings)
+            config = dict(settings=chosen, facts={"action_types": [f"10{fold}b", "107b"]})
+            place = folder / f"fold{fold}.seed0"
+            place.mkdir(parents=True, exist_ok=True)
+            (place / "config.json").write_text(json.dumps(config | ({} if recipe is None else {"recipe": recipe})))
+        return folder
+
+    return write
+
+
+def test_all_folds_vote_or_one(run, tmp_path):
+    folder = run()
+    both, one = trained.find(folder), trained.find(folder / "fold1.seed0")
+    assert [path.name for path in both.folders] == ["fold0.seed0", "fold1.seed0"]
+    assert [path.name for path in one.folders] == ["fold1.seed0"]
+    assert both.results == one.results == tmp_path / "results"
+    assert (both.row, both.dataset, both.protocol) == ("pose_guided.coco", "dives", "halves")
+    assert both.action_types == ["100b", "101b", "107b"]
+    assert one.action_types == ["101b", "107b"]
+    assert both.compares
+    assert both.is_simulated
+    assert not trained.find(run(adapter="custom")).is_simulated
+    assert trained.find(folder, tmp_path / "else").results == tmp_path / "else"
+
+
+def test_training_videos_are_those_of_the_folds_that_vote(run, tmp_path):
+    parts = [("a", 0, "train"), ("b", 0, "test"), ("b", 1, "train"), ("c", 1, "train"), ("a", 1, "test")]
+    (tmp_path / "results/folds").mkdir(parents=True)
+    pd.DataFrame(parts, columns=["video_id", "fold", "part"]).to_parquet(
+        tmp_path / "results/folds/dives.halves.parquet"
+    )
+    folder = run()
+    assert trained.find(folder).training == ["a", "b", "c"]
+    assert trained.find(folder / "fold0.seed0").training == ["a"]
+
+
+GIVEN = {**MOTION, "inputs": {"keypoints": {"stage": "import_keypoints"}}}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (dict(recipe=None), "its config.json has no recipe, train it again with this version"),
+        (dict(system="judge_ceiling", recipe={"features": {}}), "judge_ceiling reads the truth"),
+        (dict(system="no_video", recipe={"features": {}}), "no_video looks at no video, expected a run on features or"),
+        (dict(recipe={"features": {"given": GIVEN}}), r"its keypoints \(given\) came with the data set"),
+        (
+            dict(recipe={"features": {"p3d": {"stage": "import_features"}}}),
+            r"its features \(p3d\) came with the data set",
+        ),
+        (
+            dict(control="permute_labels"),
+            r"is a control \(permute_labels\), expected a run whose scores mean something",
+        ),
+    ],
+)
+def test_a_run_that_cannot_be_asked_says_why(run, options, said):
+    with pytest.raises(InputError, match=said):
+        trained.find(run(**options))
+
+
+def test_a_folder_that_is_no_run_is_answered_with_those_beside_it(run):
+    folder = run()
+    with pytest.raises(InputError, match=r"dives.halfs is no trained run, did you mean 'dives.halves'\?"):
+        trained.find(folder.with_name("dives.halfs"))
+
+
+def store(path, made):
+    with stores.write(path, kind="features", version=made["version"], made_by=made) as one:
+        one.put("a", {})
+
+
+def test_stores_must_be_those_of_the_training(run, tmp_path):
+    found, place = trained.find(run()), tmp_path / "results/features/dives/motion/0000.h5"
+    with pytest.raises(InputError, match=r"motion: no stores, expected those that the run was trained on; --results"):
+        _ = found.files
+    store(place, {**MOTION, "libraries": {"numpy": "0.1"}})
+    assert found.files.features == [place]
+    store(place, {**MOTION, "extractor": "positions"})
+    with pytest.raises(InputError, match=r"0000.h5: was made in another way since the run was trained"):
+        _ = found.files
+    assert found.stores_like("features", MOTION) == []
+    assert found.stores_like("features", {**MOTION, "extractor": "positions"}) == [place]
+
+
+def labels(tmp_path, text):
+    (tmp_path / "labels.csv").write_text(text)
+    (tmp_path / "a.mp4").touch()
+    (tmp_path / "b.mp4").touch()
+    of_all = judge.Label("107b", 3.0)
+    return judge._labels([tmp_path / "a.mp4", tmp_path / "b.mp4"], of_all, tmp_path / "labels.csv")
+
+
+def test_labels_of_single_videos_stand_before_those_of_all(tmp_path):
+    found = labels(tmp_path, "name,difficulty,action_type\nb, 2.5 ,\n")
+    assert found == {"a": judge.Label("107b", 3.0), "b": judge.Label("107b", 2.5)}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name,dificulty\na,3\n", "unknown column 'dificulty', did you mean 'difficulty'"),
+        ("difficulty\n3\n", "no column 'name', expected name, action_type, difficulty"),
+        ("name,difficulty\nc,3\n", "no video is named 'c'"),
+        ("name,difficulty\na,three\n", "difficulty of 'a' is 'three', expected a number"),
+        ("name,difficulty\na,-1\n", "difficulty: found -1.0, expected a number above 0"),
+    ],
+)
+def test_labels_that_fit_nothing_say_so(tmp_path, text, said):
+    with pytest.raises(InputError, match=said):
+        labels(tmp_path, text)
+
+
+def test_videos_must_be_there_and_bear_names_of_their_own(tmp_path):
+    with pytest.raises(InputError, match=r"c.mp4: no such video file or folder of pictures"):
+        judge._labels([tmp_path / "c.mp4"], judge.Label(), None)
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.mp4").touch()
+    with pytest.raises(InputError, match="2 videos are named 'a', expected names of their own"):
+        judge._labels([tmp_path / "x/a.mp4", tmp_path / "y/a.mp4"], judge.Label(), None)
