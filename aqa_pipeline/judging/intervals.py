@@ -105,7 +105,7 @@ def coverage(errors: pd.DataFrame, confidence: float = CONFIDENCE) -> Coverage:
         inside[here], widths[here] = np.abs(values[here]) <= half, 2 * half
     weights = _of_groups(groups)
     share = float(np.average(inside, weights=weights))
-    low, high = _wilson(share, len(np.unique(groups)))
+    low, high = wilson(share, len(np.unique(groups)))
     return Coverage(share, low, high, len(errors), float(np.average(widths, weights=weights)))
 
 
@@ -124,7 +124,7 @@ def _of_groups(groups: np.ndarray) -> np.ndarray:
     return 1 / sizes[of_group]
 
 
-def _wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
+def wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
     """95 % interval of a share of n."""
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))

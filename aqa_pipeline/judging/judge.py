@@ -129,9 +129,7 @@ class Judge:
     def verdict(self, case: Case) -> Verdict:
         """What the run says of a video, or why it says nothing."""
         started = time.monotonic()
-        about = Verdict(
-            case.name, str(case.video), DECLINED, difficulty=case.label.difficulty, n_models=len(self.trained.folders)
-        )
+        about = Verdict(case.name, str(case.video), DECLINED, difficulty=case.label.difficulty)
         if case.failure:
             return replace(
                 about, reasons=[case.failure], warnings=self._warnings(case, None), seconds=case.kitchen.seconds
@@ -153,18 +151,19 @@ class Judge:
         if reasons:
             return replace(about, seconds=seconds)
         tables = self._predicted(replace(case, label=replace(case.label, action_type=kind)))
-        values = np.array([float(table["predicted"].iloc[0]) for table in tables])
-        if not np.isfinite(values).all():
+        said = {name: float(one["predicted"].iloc[0]) for name, one in tables.items()}
+        value = float(np.mean(list(said.values())))
+        if not np.isfinite(value):
             return replace(about, reasons=["the models give no number for it"], seconds=seconds)
         half = np.inf if self._by_another_rule(kind, case.label.difficulty) else self.interval.half
-        mark, total = self.scale.figures(float(values.mean()), half, case.label.difficulty)
+        mark, total = self.scale.figures(value, half, case.label.difficulty)
         found = replace(
             about,
             status=SCORED,
             mark=mark,
             total=total,
-            spread=float(values.std()),
-            votes=weighed(tables, self._targets),
+            models=said,
+            votes=weighed(list(tables.values()), self._targets),
             seconds={**seconds, "models": time.monotonic() - looked},
         )
         sections = {name: one for explain in self.explainers for name, one in explain(self, case).items()}
@@ -241,7 +240,7 @@ class Judge:
             found.append("its difficulty is not known: the execution mark is the answer, there is no total")
         return found
 
-    def _predicted(self, case: Case) -> list[pd.DataFrame]:
+    def _predicted(self, case: Case) -> dict[str, pd.DataFrame]:
         """What each model says of a video, see `runs.Run.predict`."""
         import pandas as pd
 
@@ -253,12 +252,12 @@ class Judge:
         )  # fmt: skip
         samples = pd.concat([trained.samples, pd.DataFrame([own])], ignore_index=True)
         read = dict(roles=settings.roles, frames=settings.frames, needs=trained.needs)
-        tables = []
+        tables = {}
         with runs.open_inputs(files, threads=self.threads, **read) as inputs:
             for folder in trained.folders:
                 run = runs.load(folder, samples, inputs)
                 draws = self._draws(run, case, samples, inputs) if settings.is_network else None
-                tables.append(run.predict([case.video_id], draws, self.device))
+                tables[folder.name] = run.predict([case.video_id], draws, self.device)
         return tables
 
     def _draws(self, run: runs.Run, case: Case, samples: pd.DataFrame, inputs: Mapping[str, Any]) -> pd.DataFrame:

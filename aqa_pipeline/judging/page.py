@@ -98,7 +98,7 @@ class Album:
 
     def _facts(self, verdict: Verdict) -> dict[str, Any]:
         """The JSON of a video: the verdict, and what it rests on."""
-        return plain({**asdict(verdict), "run": self._run()})
+        return plain({**asdict(verdict), "spread": verdict.spread, "run": self._run()})
 
     def _run(self) -> dict[str, Any]:
         judge, trained = self._judge, self._judge.trained

@@ -100,7 +100,8 @@ class Familiar:
         self.spaces = {name: space for name, (_, space) in features.items()}
         self.videos = {name: list(ids) for name, (ids, _) in features.items()}  # in the order of the space
         far = {_of_set(name): pd.Series(space.distances, list(ids)) for name, (ids, space) in features.items()}
-        self._strange = pd.DataFrame({**{name: -poses[name] for name in poses}, **far})  # the larger the stranger
+        strange = pd.DataFrame({**{name: -poses[name] for name in poses}, **far})  # the larger the stranger
+        self._strange = strange.dropna(axis=1, how="all")
 
     def checks(self, poses: Mapping[str, float], distances: Mapping[str, float]) -> list[Check]:
         """Every check of a video from its `statistics` and its distances by feature set."""

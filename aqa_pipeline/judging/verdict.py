@@ -60,13 +60,17 @@ class Verdict:
     difficulty: float | None = None
     mark: Figure | None = None  # execution, without difficulty
     total: Figure | None = None
-    spread: float | None = None  # standard deviation of the models, in units of what they learnt
-    n_models: int = 0
+    models: Mapping[str, float] = field(default_factory=dict)  # what each says, in units of what they learnt
     votes: Sequence[Vote] = ()
     nearest: Nearest | None = None
     checks: Sequence[Check] = ()
     sections: Mapping[str, Any] = field(default_factory=dict)  # more about the video, by headline
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation of the models."""
+        return float(np.std(list(self.models.values()))) if self.models else None
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,7 @@ def _row(verdict: Verdict) -> dict[str, Any]:
         if figure is not None:
             row |= {name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high}
     words = {name: "; ".join(getattr(verdict, name)) for name in ("reasons", "warnings")}
-    return {**row, **words, "n_models": verdict.n_models, "seconds": round(sum(verdict.seconds.values()), 2)}
+    return {**row, **words, "n_models": len(verdict.models), "seconds": round(sum(verdict.seconds.values()), 2)}
 
 
 def plain(value: Any) -> Any:

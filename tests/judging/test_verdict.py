@@ -55,13 +55,15 @@ def test_the_table_has_a_row_a_video_and_json_no_infinity():
         "a.mp4",
         verdict.SCORED,
         mark=Figure(20.0, -np.inf, np.inf),
-        n_models=3,
+        models={"x": 19.0, "y": 21.0},
         seconds={"frames": 1.0, "models": 0.5},
     )
     declined = verdict.Verdict("b", "b.mp4", verdict.DECLINED, reasons=["one", "two"])
     table = verdict.table([scored, declined])
     assert list(table.columns) == verdict.COLUMNS
     assert table["mark"].tolist()[0] == 20.0
+    assert table["spread"].tolist()[0] == 1.0
+    assert table["n_models"].tolist() == [2, 0]
     assert table["seconds"].tolist() == [1.5, 0.0]
     assert table["reasons"].tolist() == ["", "one; two"]
     assert np.isnan(table["mark"][1])
