@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python benchmarks/conformal.py RESULTS [NEW]        writes benchmarks/conformal.md
 
-RESULTS is the folder of a finished default run; NEW that of a run on dives of another seed with the same features, which
-the models of RESULTS are asked about as `aqa score` asks them.
+RESULTS is the folder of a finished default run; NEW that of a run on dives of another seed with the same features:
+the models of RESULTS are asked about them as `aqa score` asks.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from browser import browser, program
 from running import TABLES, clone, command, environment, good, snakemake
 
 import aqa_pipeline
@@ -146,6 +147,22 @@ def test_videos_are_scored_or_declined_by_one_command(finished, tmp_path):
     assert "<b>No score.</b>" in page
     assert {path.name for path in (tmp_path / "out").glob("*.mp4")} == {"mine.mp4", "noise.mp4"}
     assert not list((tmp_path / "out").glob(".*"))
+    if program() is not None:
+        expect_readable(tmp_path / "out/index.html")
+
+
+def expect_readable(page: Path) -> None:
+    """In a real browser, at the width of a phone and of a desk."""
+    with browser() as chromium:
+        for width in (390, 1280):
+            chromium.open(page, width=width)
+            chromium.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+            chromium.wait("[...document.images].every((one) => one.complete)")
+            assert chromium.of("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded") == []
+            sizes = chromium.evaluate("[...document.images].map((one) => [one.naturalWidth, one.alt.length])")
+            assert len(sizes) >= 6
+            assert all(min(size) > 0 for size in sizes)
+            assert chromium.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_a_changed_option_reruns_what_depends_on_it_and_no_more(again):

@@ -25,7 +25,7 @@ import numpy as np
 from aqa_pipeline import stores
 from aqa_pipeline.errors import AbsentError, InputError, nearest
 from aqa_pipeline.judging import intervals, refusal
-from aqa_pipeline.judging.recipe import Kitchen, keypoints_of
+from aqa_pipeline.judging.recipe import Kitchen, athlete_of, kind_of
 from aqa_pipeline.judging.trained import Trained, find
 from aqa_pipeline.judging.verdict import DECLINED, SCORED, Nearest, Scale, Verdict, weighed
 from aqa_pipeline.training import pairs, runs
@@ -97,16 +97,16 @@ class Judge:
         return intervals.interval(errors, self.confidence)
 
     @cached_property
-    def keypoints(self) -> list[Path]:
-        """Keypoint stores of the training videos, made by the recipe of the features; none where they were not kept."""
-        made = keypoints_of(self.trained.recipe)
-        return [] if made is None else self.trained.stores_like("keypoints", made)
+    def athletes(self) -> list[Path]:
+        """Keypoint stores of the training videos, else box stores, made by the run's recipe; none if not kept."""
+        made = athlete_of(self.trained.recipe)
+        return [] if made is None else self.trained.stores_like(kind_of(made), made)
 
     @cached_property
     def familiar(self) -> refusal.Familiar:
         """What is usual among the training videos."""
         training = self.trained.training
-        poses = refusal.usual_poses(self.keypoints, training)
+        poses = refusal.usual_poses(self.athletes, training)
         with open_features(self.trained.features) as features:
             spaces = {name: refusal.usual_features(of, training) for name, of in features.items()}
         return refusal.Familiar(poses, {name: space for name, space in spaces.items() if space})
@@ -172,8 +172,9 @@ class Judge:
     def _looked_at(self, case: Case) -> tuple[dict[str, float], dict[str, float], Nearest | None]:
         """Statistics of its poses, distances of its features, and the kind of action nearby."""
         poses: dict[str, float] = {}
-        if self.keypoints and (path := case.kitchen.by_kind("keypoints")):
-            with stores.read(path, kind="keypoints") as store:
+        if self.athletes:
+            path = case.kitchen.store(athlete_of(self.trained.recipe))  # made already
+            with stores.read(path, kind=stores.kind(path)) as store:
                 poses = refusal.of_store(store, case.video_id)
         distances, near = {}, None
         with open_features(case.files.features) as features:

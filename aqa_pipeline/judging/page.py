@@ -91,8 +91,9 @@ class Album:
         return gallery.of(case.video_id, pd.Series({"shard": 0}), self._budget, films=True)
 
     def _of_exemplar(self, video_id: str) -> stills.Pictures:
-        trained, keypoints = self._judge.trained, self._judge.keypoints
-        gallery = stills.Gallery(trained.results, trained.dataset, keypoints[0].parent.name if keypoints else "")
+        trained, athletes = self._judge.trained, self._judge.athletes
+        drawn = athletes[0].parent.name if athletes and stores.kind(athletes[0]) == "keypoints" else ""
+        gallery = stills.Gallery(trained.results, trained.dataset, drawn)
         sample = trained.samples.set_index("video_id").loc[video_id]
         return gallery.of(video_id, sample, self._budget, films=False)
 

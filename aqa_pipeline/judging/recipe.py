@@ -80,14 +80,15 @@ class Kitchen:
         return of_kind[-1] if of_kind else None
 
 
-def keypoints_of(recipe: Mapping[str, Any]) -> Made | None:
-    """The recipe of the keypoints that a run's features are made from; None where there are none."""
-    return next(
-        (step for made in recipe["features"].values() for step in steps(made) if _kind(step) == "keypoints"), None
-    )
+def athlete_of(recipe: Mapping[str, Any]) -> Made | None:
+    """The recipe of what says most of the athlete among a run's inputs: keypoints, else boxes; None without either."""
+    roots = [*recipe["features"].values(), *(recipe[kind] for kind in ("boxes",) if kind in recipe)]
+    made = [step for root in roots for step in steps(root)]
+    return next((step for kind in ("keypoints", "boxes") for step in made if kind_of(step) == kind), None)
 
 
-def _kind(made: Made) -> str:
+def kind_of(made: Made) -> str:
+    """What kind of store a recipe makes; empty where it cannot be followed."""
     return STAGES[made["stage"]][0] if made["stage"] in STAGES else ""
 
 

@@ -90,7 +90,7 @@ class Familiar:
 
     Parameters
     ----------
-    poses : `statistics` of training videos, a row each, indexed by video; empty where their keypoints are not known
+    poses : `usual_poses` of training videos, a row each, indexed by video; empty where their keypoints are not known
     features : by feature set, training videos and where they lie
     """
 
@@ -144,15 +144,17 @@ def statistics(keypoints: np.ndarray, *, keypoint_set: str, fps: float, cuts: Se
     )
 
 
-def of_store(keypoints: stores.Reader, video_id: str) -> dict[str, float]:
-    """`statistics` of a video in a keypoint store."""
-    facts = keypoints.facts(video_id)
+def of_store(store: stores.Reader, video_id: str) -> dict[str, float]:
+    """`statistics` of a video in a keypoint store; `found` alone from a store of boxes."""
+    if store.kind == "boxes":
+        return {"found": float(np.isfinite(store.array(video_id, "boxes")).all(axis=1).mean())}
+    facts = store.facts(video_id)
     about = dict(keypoint_set=facts["keypoint_set"], fps=float(facts["fps"]))
-    return statistics(keypoints.array(video_id, "keypoints"), **about)
+    return statistics(store.array(video_id, "keypoints"), **about)
 
 
 def usual_poses(paths: Sequence[Path], video_ids: Sequence[str]) -> pd.DataFrame:
-    """`statistics` of training videos from keypoint stores, indexed by video; empty without stores."""
+    """`of_store` of training videos from stores of keypoints or boxes, indexed by video; empty without stores."""
     import pandas as pd
 
     wanted = set(video_ids)
@@ -167,7 +169,7 @@ def usual_features(features: Features, video_ids: Sequence[str]) -> tuple[list[s
 
 
 def _of_path(path: Path, wanted: set[str]) -> Iterator[tuple[str, dict[str, float]]]:
-    with stores.read(path, kind="keypoints") as store:
+    with stores.read(path, kind=stores.kind(path)) as store:
         for video_id in store:
             if video_id in wanted:
                 yield video_id, of_store(store, video_id)

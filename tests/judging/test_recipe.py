@@ -6,7 +6,7 @@ import pytest
 
 from aqa_pipeline import stores
 from aqa_pipeline.errors import InputError
-from aqa_pipeline.judging.recipe import Kitchen, keypoints_of
+from aqa_pipeline.judging.recipe import Kitchen, athlete_of
 from aqa_pipeline.judging.trained import same, steps
 from aqa_pipeline.stages.detect_athlete import detect_athlete
 from aqa_pipeline.stages.estimate_keypoints import estimate_keypoints
@@ -48,7 +48,7 @@ def test_the_same_video_becomes_the_same_features(made, tmp_path):
     assert same(stores.recipe(again), recipe["features"]["motion"])
     assert kitchen.failures == {}
     assert set(kitchen.seconds) == {"frames", "boxes", "keypoints", "features"}
-    assert keypoints_of(recipe)["stage"] == "smooth_keypoints"
+    assert athlete_of(recipe)["stage"] == "smooth_keypoints"
 
 
 def test_other_weights_or_another_version_are_no_longer_the_recipe(made, tmp_path):
