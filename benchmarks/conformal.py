@@ -37,7 +37,8 @@ def coverage_rows(results: Path) -> Iterator[str]:
     lines = []
     for folder in sorted(results.glob(f"runs/*/{PLACE}")):
         target = target_of(sorted(folder.glob("fold*"))[0])
-        errors = intervals.out_of_fold(sorted(folder.glob("fold*/predictions.parquet")), samples, target=target)
+        predictions = [stores.read_table(path) for path in sorted(folder.glob("fold*/predictions.parquet"))]
+        errors = intervals.errors_of(predictions, samples, target=target)
         points = difficulty if target == "execution" else 1.0
         found = {level: intervals.coverage(errors, level) for level in LEVELS}
         lines.append((points * found[0.9].width, folder.parent.name, target, found))
@@ -55,7 +56,8 @@ def new_rows(results: Path, new: Path) -> Iterator[str]:
     folders = sorted((results / "runs" / ASKED / PLACE).glob("fold*"))
     samples = stores.read_table(results / f"samples/{DATASET}.parquet")
     others = stores.read_table(new / f"samples/{DATASET}.parquet")
-    errors = intervals.out_of_fold([folder / "predictions.parquet" for folder in folders], samples)
+    predictions = [stores.read_table(folder / "predictions.parquet") for folder in folders]
+    errors = intervals.errors_of(predictions, samples)
     half = intervals.half_width(errors["error"].to_numpy(), errors["group"].to_numpy())
     files = runs.Files(features=sorted((new / f"features/{DATASET}/{FEATURES}").glob("*.h5")))
     with runs.open_inputs(files, threads=1) as inputs:

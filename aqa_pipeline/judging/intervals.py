@@ -12,20 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from aqa_pipeline import stores
-from aqa_pipeline.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CONFIDENCE = 0.9
 PARTS = 10  # of the videos, where the folds do not part them
-_COLUMNS = ["video_id", "fold", "score", "predicted_score", "execution_score", "predicted_execution"]
 
 
 @dataclass(frozen=True)
@@ -50,25 +45,24 @@ class Interval:
     coverage: Coverage
 
 
-def out_of_fold(paths: Sequence[Path], samples: pd.DataFrame, *, target: str = "execution") -> pd.DataFrame:
-    """Errors of predictions of test parts: video_id, fold, error (mean prediction of the seeds, less the truth), group.
+def errors_of(predictions: Sequence[pd.DataFrame], samples: pd.DataFrame, *, target: str = "execution") -> pd.DataFrame:
+    """Errors on test parts: video_id, fold, error (mean prediction of the seeds, less the truth), group.
 
-    `target` is what the errors are of, "execution" or "score"; videos where it is not known are left out. The group is
-    that of the samples, and the video itself where they have none.
+    Parameters
+    ----------
+    predictions : tables as `runs.compose` makes them, of any folds and seeds
+    samples : the sample table, for its groups; a video without one is a group of its own
+    target : what the errors are of, "execution" or "score"; videos of which it is not known are left out
     """
     import pandas as pd
 
-    if not paths:
-        raise InputError("no predictions.parquet beside the run, expected the row's predictions of its test parts")
-    tables = [stores.read_table(path)[_COLUMNS] for path in paths]
-    true, predicted = (
-        ("execution_score", "predicted_execution") if target == "execution" else ("score", "predicted_score")
-    )
-    table = pd.concat(tables).dropna(subset=[true, predicted])
+    true, predicted = ("score", "predicted_score")
+    if target == "execution":
+        true, predicted = ("execution_score", "predicted_execution")
+    table = pd.concat([one[["video_id", "fold", true, predicted]] for one in predictions]).dropna()
     table = table.groupby(["video_id", "fold"], as_index=False)[[true, predicted]].mean()
-    groups = samples.set_index("video_id")["group"]
-    known = groups.reindex(table["video_id"]).to_numpy()
-    table["group"] = np.where(pd.isna(known), table["video_id"], known)
+    groups = samples.set_index("video_id")["group"].reindex(table["video_id"]).to_numpy()
+    table["group"] = np.where(pd.isna(groups), table["video_id"], groups)
     table["error"] = table[predicted] - table[true]
     return table[["video_id", "fold", "error", "group"]]
 
@@ -86,7 +80,7 @@ def half_width(errors: np.ndarray, groups: np.ndarray, confidence: float = CONFI
 
 
 def interval(errors: pd.DataFrame, confidence: float = CONFIDENCE) -> Interval:
-    """The interval from a table of `out_of_fold`, with its measured coverage."""
+    """The interval from a table of `errors_of`, with its measured coverage."""
     of_all = half_width(errors["error"].to_numpy(), errors["group"].to_numpy(), confidence)
     return Interval(of_all, confidence, len(errors), errors["group"].nunique(), coverage(errors, confidence))
 

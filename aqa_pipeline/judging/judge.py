@@ -18,36 +18,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from aqa_pipeline import stores
-from aqa_pipeline.errors import AbsentError, InputError, nearest
+from aqa_pipeline.errors import nearest
 from aqa_pipeline.judging import intervals, refusal
+from aqa_pipeline.judging.labels import Label, of_videos
+from aqa_pipeline.judging.models import ANY, Models
 from aqa_pipeline.judging.recipe import Kitchen, athlete_of, kind_of
 from aqa_pipeline.judging.trained import Trained, find
 from aqa_pipeline.judging.verdict import DECLINED, SCORED, Nearest, Scale, Verdict, weighed
-from aqa_pipeline.training import pairs, runs
+from aqa_pipeline.training import runs
 from aqa_pipeline.training.data import open_features
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-NO_INTERVAL = "for which no interval was measured"
-LABELS = ("name", "action_type", "difficulty")
-
-
-@dataclass(frozen=True)
-class Label:
-    """What is known of a video: the kind of action (a dive number), and its difficulty."""
-
-    action_type: str | None = None
-    difficulty: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.difficulty is not None and not 0 < self.difficulty < np.inf:
-            raise InputError(f"difficulty: found {self.difficulty}, expected a number above 0")
 
 
 @dataclass(frozen=True)
@@ -63,7 +47,8 @@ class Case:
     failure: str = ""  # why it could not be used
 
 
-Explainer = Callable[["Judge", Case], Mapping[str, Any]]  # sections of a verdict, by headline
+# Sections of a verdict: by headline, what is said under it, by name.
+Explainer = Callable[["Judge", Case], Mapping[str, Mapping[str, Any]]]
 
 
 @dataclass
@@ -89,11 +74,23 @@ class Judge:
         settings = self.trained.settings
         return Scale(settings.adapter, settings.target, bool(self.trained.samples["difficulty"].notna().any()))
 
+    @property
+    def models(self) -> Models:
+        return Models(self.trained, self.device, self.threads)
+
     @cached_property
     def interval(self) -> intervals.Interval:
         """From the out-of-fold errors of the row on its data set, in units of what the models learnt."""
+        return self._interval(self.trained.rule)
+
+    @cached_property
+    def interval_by_any(self) -> intervals.Interval | None:
+        """The same where exemplars of every kind vote; None where measuring takes too long, from pictures."""
+        return None if self.trained.settings.frames else self._interval(ANY)
+
+    def _interval(self, rule: str) -> intervals.Interval:
         target = "execution" if self.trained.settings.target == "execution" and self.scale.has_difficulty else "score"
-        errors = intervals.out_of_fold(self.trained.predictions, self.trained.samples, target=target)
+        errors = intervals.errors_of(self.models.out_of_fold(rule), self.trained.samples, target=target)
         return intervals.interval(errors, self.confidence)
 
     @cached_property
@@ -111,11 +108,11 @@ class Judge:
             spaces = {name: refusal.usual_features(of, training) for name, of in features.items()}
         return refusal.Familiar(poses, {name: space for name, space in spaces.items() if space})
 
-    def case(self, video: Path, folder: Path, *, name: str = "", label: Label = Label()) -> Case:
+    def case(self, video: Path, label: Label, folder: Path) -> Case:
         """Make of a video what the run reads, in a folder; `failure` says why a stage left it out."""
         import pandas as pd
 
-        name = name or video.stem
+        name = video.stem
         trained_on = name in set(self.trained.samples["video_id"])
         video_id = f"{name} (yours)" if trained_on else name
         samples = folder / "samples.parquet"
@@ -150,13 +147,15 @@ class Judge:
         seconds = {**case.kitchen.seconds, "checks": looked - started}
         if reasons:
             return replace(about, seconds=seconds)
-        tables = self._predicted(replace(case, label=replace(case.label, action_type=kind)))
+        label = replace(case.label, action_type=kind)
+        tables = self.models.of_video(case.video_id, label, case.files)
         said = {name: float(one["predicted"].iloc[0]) for name, one in tables.items()}
         value = float(np.mean(list(said.values())))
         if not np.isfinite(value):
             return replace(about, reasons=["the models give no number for it"], seconds=seconds)
-        half = np.inf if self._by_another_rule(kind, case.label.difficulty) else self.interval.half
-        mark, total = self.scale.figures(value, half, case.label.difficulty)
+        interval = self.interval if self.models.rule(label) == self.trained.rule else self.interval_by_any
+        half = interval.half if interval else np.inf
+        mark, total = self.scale.figures(value, half, label.difficulty)
         found = replace(
             about,
             status=SCORED,
@@ -218,12 +217,6 @@ class Judge:
         wanted = given.strip().casefold()
         return wanted in spelt, spelt.get(wanted, wanted)
 
-    def _by_another_rule(self, action_type: str | None, difficulty: float | None) -> bool:
-        """Whether exemplars cannot be chosen as in training, because what they are chosen by is not known."""
-        if self.trained.rule == "same_type":
-            return not action_type and bool(self.trained.action_types)
-        return self.trained.rule == "same_difficulty" and difficulty is None
-
     def _warnings(self, case: Case, action_type: str | None) -> list[str]:
         label, found = case.label, []
         if self.trained.is_simulated:
@@ -232,51 +225,12 @@ class Judge:
             found.append(
                 f"a training video is named '{case.name}' too: of a video that was trained on a score says little"
             )
-        if self._by_another_rule(action_type, label.difficulty):
+        if self.models.rule(replace(label, action_type=action_type)) != self.trained.rule:
             missing = "action type" if self.trained.rule == "same_type" else "difficulty"
-            found.append(
-                f"its {missing} is not known: it is compared with training videos of every kind, {NO_INTERVAL}"
-            )
+            found.append(f"its {missing} is not known: it is compared with training videos of every kind")
         if self.scale.has_difficulty and label.difficulty is None and self.trained.settings.target == "execution":
             found.append("its difficulty is not known: the execution mark is the answer, there is no total")
         return found
-
-    def _predicted(self, case: Case) -> dict[str, pd.DataFrame]:
-        """What each model says of a video, see `runs.Run.predict`."""
-        import pandas as pd
-
-        trained, settings = self.trained, self.trained.settings
-        files = _joined(trained.files, case.files) if trained.compares else case.files
-        own = dict(
-            video_id=case.video_id, path=str(case.video), action_type=case.label.action_type,
-            difficulty=np.nan if case.label.difficulty is None else case.label.difficulty, score=np.nan,
-        )  # fmt: skip
-        samples = pd.concat([trained.samples, pd.DataFrame([own])], ignore_index=True)
-        read = dict(roles=settings.roles, frames=settings.frames, needs=trained.needs)
-        tables = {}
-        with runs.open_inputs(files, threads=self.threads, **read) as inputs:
-            for folder in trained.folders:
-                run = runs.load(folder, samples, inputs)
-                draws = self._draws(run, case, samples, inputs) if settings.is_network else None
-                tables[folder.name] = run.predict([case.video_id], draws, self.device)
-        return tables
-
-    def _draws(self, run: runs.Run, case: Case, samples: pd.DataFrame, inputs: Mapping[str, Any]) -> pd.DataFrame:
-        """The exemplars of a video, by the rule of the run, from the training part of its fold."""
-        import pandas as pd
-
-        rule = dict(run.recipe["draws"])
-        if self._by_another_rule(case.label.action_type, case.label.difficulty):
-            rule["exemplars"] = "any"
-        folds, fold = self.trained.folds, run.settings.fold
-        training = folds[(folds["fold"] == fold) & (folds["part"] == "train")]
-        if self.trained.compares:
-            usable = [all(video_id in one for one in inputs.values()) for video_id in training["video_id"]]
-            training = training[usable]
-        query = pd.DataFrame([dict(video_id=case.video_id, fold=fold, part="test")])
-        parts = pd.concat([training[["video_id", "fold", "part"]], query], ignore_index=True)
-        drawn = {name: rule[name] for name in ("exemplars", "n_exemplars", "seed")}
-        return pairs.draw_pairs(samples, parts, **drawn, steps=0)
 
 
 def score(
@@ -292,6 +246,7 @@ def score(
     megabytes: float = 20.0,
     device: str = "auto",
     threads: int = 1,
+    explainers: Sequence[Explainer] = (),
     progress: Callable[[Verdict], None] = lambda verdict: None,
 ) -> list[Verdict]:
     """Score videos by a trained run, one after the other, without a network.
@@ -307,6 +262,7 @@ def score(
     height : of the films, in pixels
     megabytes : of all pictures on the page; what comes after goes without
     device, threads : "auto", "cpu" or "cuda"; of the stages and models
+    explainers : add sections to the verdict of each video that is scored, see `Judge`
     progress : called with each verdict as soon as it is there
 
     Returns
@@ -321,69 +277,20 @@ def score(
     from aqa_pipeline.judging import page
 
     paths = [Path(video) for video in videos]
-    of_video = _labels(paths, Label(action_type, difficulty), None if labels is None else Path(labels))
-    judge = Judge(find(Path(run), None if results is None else Path(results)), device, threads)
+    of_video = of_videos(paths, Label(action_type, difficulty), None if labels is None else Path(labels))
+    judge = Judge(find(Path(run), None if results is None else Path(results)), device, threads, explainers=explainers)
     album = None if out is None else page.Album(judge, Path(out), height=height, megabytes=megabytes)
     _ = judge.interval, judge.familiar  # what is missing is said before any video is looked at
     verdicts = []
     for path in paths:
         with tempfile.TemporaryDirectory(prefix="aqa-score-") as folder:
-            case = judge.case(path, Path(folder), label=of_video[path.stem])
+            case = judge.case(path, of_video[path.stem], Path(folder))
             verdict = judge.verdict(case)
             verdicts.append(album.add(case, verdict) if album else verdict)
         progress(verdicts[-1])
     if album:
         album.finish()
     return verdicts
-
-
-def _labels(videos: Sequence[Path], of_all: Label, path: Path | None) -> dict[str, Label]:
-    """What is known of each video, by name; InputError where a video is not there or two have one name."""
-    for video in videos:
-        if not video.exists():
-            raise AbsentError(f"{video}: no such video file or folder of pictures")
-    for name, count in collections.Counter(video.stem for video in videos).items():
-        if count > 1:
-            raise InputError(f"{count} videos are named '{name}', expected names of their own")
-    found = {video.stem: of_all for video in videos}
-    for row in [] if path is None else _read_labels(path):
-        if row["name"] not in found:
-            raise InputError(f"{path}: no video is named '{row['name']}', {nearest(row['name'], found)}")
-        given = Label(row["action_type"] or of_all.action_type, row["difficulty"] or of_all.difficulty)
-        found[row["name"]] = given
-    return found
-
-
-def _read_labels(path: Path) -> list[dict[str, Any]]:
-    """Rows of a CSV with the columns of `LABELS`; None in empty cells."""
-    import pandas as pd
-
-    if not path.is_file():
-        raise InputError(f"{path}: no such file, expected a CSV with {', '.join(LABELS)}")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    for column in table.columns:
-        if column not in LABELS:
-            raise InputError(f"{path}: unknown column '{column}', {nearest(column, LABELS)}")
-    if "name" not in table:
-        raise InputError(f"{path}: no column 'name', expected {', '.join(LABELS)}")
-    table = table.reindex(columns=LABELS, fill_value="").apply(lambda column: column.str.strip())
-    return [
-        dict(name=row.name_, action_type=row.action_type or None, difficulty=_number(path, row.name_, row.difficulty))
-        for row in table.rename(columns={"name": "name_"}).itertuples()
-    ]
-
-
-def _number(path: Path, name: str, text: str) -> float | None:
-    try:
-        return float(text) if text else None
-    except ValueError:
-        raise InputError(f"{path}: difficulty of '{name}' is '{text}', expected a number") from None
-
-
-def _joined(known: runs.Files, own: runs.Files) -> runs.Files:
-    """Stores of training videos and of one's own together."""
-    kinds = ("features", "frames", "boxes")
-    return runs.Files(**{kind: [*getattr(known, kind), *getattr(own, kind)] for kind in kinds})
 
 
 def _most_frequent(names: Sequence[str]) -> tuple[str, float]:

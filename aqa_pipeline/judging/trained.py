@@ -80,14 +80,17 @@ class Trained:
         return sorted({name for folder in self.folders for name in _config(folder)["facts"]["action_types"]})
 
     @property
+    def all_folds(self) -> list[Path]:
+        """Folders of all folds of the row, by the seeds that vote."""
+        seeds = sorted({folder.name.partition(".")[2] for folder in self.folders})
+        beside = self.folders[0].parent
+        return [path.parent for seed in seeds for path in sorted(beside.glob(f"fold*.{seed}/config.json"))]
+
+    @property
     def predictions(self) -> list[Path]:
-        """Predictions of the test parts of all folds of the row, by the seeds that vote."""
-        seeds = {folder.name.partition(".")[2] for folder in self.folders}
-        return [
-            path
-            for seed in sorted(seeds)
-            for path in sorted(self.folders[0].parent.glob(f"fold*.{seed}/predictions.parquet"))
-        ]
+        """Predictions of their test parts."""
+        paths = [folder / "predictions.parquet" for folder in self.all_folds]
+        return [path for path in paths if path.is_file()]
 
     @property
     def features(self) -> list[Path]:

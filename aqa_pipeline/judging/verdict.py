@@ -64,7 +64,7 @@ class Verdict:
     votes: Sequence[Vote] = ()
     nearest: Nearest | None = None
     checks: Sequence[Check] = ()
-    sections: Mapping[str, Any] = field(default_factory=dict)  # more about the video, by headline
+    sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # what explainers say, by headline
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aqa_pipeline.errors import InputError
 from aqa_pipeline.judging import intervals
 
 
@@ -65,17 +64,13 @@ def test_no_group_stands_on_both_sides_where_folds_repeat_it():
     assert found.high - found.low > 0.1  # of 40 groups, not of 200 videos
 
 
-def test_errors_are_the_mean_prediction_of_the_seeds_less_the_truth(tmp_path):
+def test_errors_are_the_mean_prediction_of_the_seeds_less_the_truth():
+    tables = []
     for seed in (0, 1):
         table = pd.DataFrame(dict(video_id=["b", "a"], fold=[1, 0], seed=seed, score=[40.0, 60.0]))
-        table = table.assign(
-            predicted_score=table["score"] + [seed, 6.0], execution_score=[np.nan, 20.0], predicted_execution=22.0
-        )
-        table.to_parquet(tmp_path / f"{seed}.parquet")
+        predicted = table["score"] + [seed, 6.0]
+        tables.append(table.assign(predicted_score=predicted, execution_score=[np.nan, 20.0], predicted_execution=22.0))
     samples = pd.DataFrame(dict(video_id=["a", "b", "c"], group=["x", None, "x"]))
-    paths = [tmp_path / "0.parquet", tmp_path / "1.parquet"]
-    found = intervals.out_of_fold(paths, samples, target="score")
+    found = intervals.errors_of(tables, samples, target="score")
     assert found.to_dict("list") == dict(video_id=["a", "b"], fold=[0, 1], error=[6.0, 0.5], group=["x", "b"])
-    assert intervals.out_of_fold(paths, samples)["error"].tolist() == [2.0]
-    with pytest.raises(InputError, match=r"no predictions.parquet beside the run"):
-        intervals.out_of_fold([], samples)
+    assert intervals.errors_of(tables, samples)["error"].tolist() == [2.0]
