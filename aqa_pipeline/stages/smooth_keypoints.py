@@ -20,7 +20,7 @@ def smooth_keypoints(
     with contextlib.ExitStack() as stack:
         raw = stack.enter_context(stores.read(keypoint_store, kind="keypoints"))
         athletes = stack.enter_context(stores.read(boxes, kind="boxes")) if boxes else None
-        inputs = [raw, athletes] if athletes else [raw]
+        inputs = [raw] if athletes is None else [raw, athletes]
         made = made_by("smooth_keypoints", *inputs, estimator=estimator, options=options)
         store = stack.enter_context(stores.write(out, kind="keypoints", version=VERSION, made_by=made))
         store.carry_failures(raw)

@@ -71,7 +71,7 @@ def test_poses_are_declined_from_below():
     usual = familiar(poses=table)
     checks = {c.name: c for c in usual.checks(dict(found=0.2, confidence=0.99, plausible=0.9), {})}
     assert {name: check.passed for name, check in checks.items()} == dict(found=False, confidence=True, plausible=True)
-    assert checks["found"].reason.startswith("the athlete was found in too few frames: found 0.2, limit 0.80")
+    assert checks["found"].reason.startswith("the athlete was found in too few frames: found 0.2, limit 0.8;")
     assert checks["confidence"].limit == pytest.approx(np.sort(table["confidence"])[1])
     assert usual.error_rate <= 4 * 0.01
 
