@@ -51,7 +51,7 @@ class Check:
     @property
     def reason(self) -> str:
         why = f"{POSES.get(self.name, FEATURES)}: {self.name} {self.value:.3g}, limit {self.limit:.3g}"
-        return f"{why}; {self.beyond} of {self.n} training videos lie as far out"
+        return f"{why}; as far out: {self.beyond} of {self.n} training videos"
 
 
 class Space:

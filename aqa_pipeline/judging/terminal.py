@@ -22,7 +22,8 @@ def show(verdicts: Sequence[Verdict], console: Console) -> None:
         colour = "green" if one.status == SCORED else "yellow"
         difficulty = "" if one.difficulty is None else f"{one.difficulty:g}"
         verdict = f"[{colour}]{one.status}[/]"
-        lines.add_row(one.name, verdict, _text(one.mark), difficulty, _text(one.total), "\n".join(one.reasons))
+        why = "\n".join(reason.partition(": ")[0] for reason in one.reasons)  # the numbers stand on the page
+        lines.add_row(one.name, verdict, _text(one.mark), difficulty, _text(one.total), why)
     console.print(lines)
     for warning in dict.fromkeys(warning for one in verdicts for warning in one.warnings):
         n = sum(warning in one.warnings for one in verdicts)

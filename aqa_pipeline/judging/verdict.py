@@ -134,7 +134,7 @@ def _row(verdict: Verdict) -> dict[str, Any]:
     for name in ("mark", "total"):
         figure = getattr(verdict, name)
         if figure is not None:
-            row |= {name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high}
+            row |= plain({name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high})
     words = {name: "; ".join(getattr(verdict, name)) for name in ("reasons", "warnings")}
     return {**row, **words, "n_models": len(verdict.models), "seconds": round(sum(verdict.seconds.values()), 2)}
 

@@ -38,7 +38,7 @@ def test_a_video_unlike_any_is_declined_with_its_number():
     assert far.beyond == 0
     assert far.value > far.limit
     assert far.reason.startswith("it moves like nothing in the training videos: features motion ")
-    assert far.reason.endswith("0 of 200 training videos lie as far out")
+    assert far.reason.endswith("; as far out: 0 of 200 training videos")
 
 
 def test_sixteen_videos_decline_only_what_lies_beyond_all_of_them():

@@ -67,5 +67,6 @@ def test_the_table_has_a_row_a_video_and_json_no_infinity():
     assert table["seconds"].tolist() == [1.5, 0.0]
     assert table["reasons"].tolist() == ["", "one; two"]
     assert np.isnan(table["mark"][1])
+    assert table["mark_low"].isna().all()  # not infinite
     text = json.dumps(verdict.plain({"x": [np.float32(1.5), np.inf], "y": (np.int64(2), "z")}), allow_nan=False)
     assert json.loads(text) == {"x": [1.5, None], "y": [2, "z"]}
