@@ -49,9 +49,15 @@ class Check:
     error_rate: float  # share of videos like these that the check declines
 
     @property
+    def why(self) -> str:
+        """What it means that a video has not passed."""
+        return POSES.get(self.name, FEATURES)
+
+    @property
     def reason(self) -> str:
-        why = f"{POSES.get(self.name, FEATURES)}: {self.name} {self.value:.3g}, limit {self.limit:.3g}"
-        return f"{why}; as far out: {self.beyond} of {self.n} training videos"
+        """The same with its numbers."""
+        numbers = f"{self.name} {self.value:.3g}, limit {self.limit:.3g}"
+        return f"{self.why}: {numbers}; as far out: {self.beyond} of {self.n} training videos"
 
 
 class Space:

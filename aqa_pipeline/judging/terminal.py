@@ -22,7 +22,8 @@ def show(verdicts: Sequence[Verdict], console: Console) -> None:
         colour = "green" if one.status == SCORED else "yellow"
         difficulty = "" if one.difficulty is None else f"{one.difficulty:g}"
         verdict = f"[{colour}]{one.status}[/]"
-        why = "\n".join(reason.partition(": ")[0] for reason in one.reasons)  # the numbers stand on the page
+        short = {check.reason: check.why for check in one.checks}  # the numbers stand on the page
+        why = "\n".join(short.get(reason, reason) for reason in one.reasons)
         lines.add_row(one.name, verdict, _text(one.mark), difficulty, _text(one.total), why)
     console.print(lines)
     for warning in dict.fromkeys(warning for one in verdicts for warning in one.warnings):
