@@ -29,7 +29,7 @@ from aqa_pipeline.judging.labels import Label, of_videos
 from aqa_pipeline.judging.models import ANY, Models
 from aqa_pipeline.judging.recipe import Kitchen, athlete_of, kind_of
 from aqa_pipeline.judging.trained import Trained, find
-from aqa_pipeline.judging.verdict import DECLINED, SCORED, Nearest, Scale, Verdict, weighed
+from aqa_pipeline.judging.verdict import DECLINED, SCORED, SIMULATED, Nearest, Scale, Verdict, weighed
 from aqa_pipeline.training import runs
 from aqa_pipeline.training.data import open_features
 
@@ -220,7 +220,7 @@ class Judge:
     def _warnings(self, case: Case, action_type: str | None) -> list[str]:
         label, found = case.label, []
         if self.trained.is_simulated:
-            found.append("trained on simulated dives: of real ones its scores say nothing")
+            found.append(SIMULATED)
         if case.video_id != case.name:
             found.append(
                 f"a training video is named '{case.name}' too: of a video that was trained on a score says little"

@@ -15,7 +15,7 @@ from aqa_pipeline.evaluation import store_films
 from aqa_pipeline.judging.recipe import OWN
 from aqa_pipeline.judging.refusal import ERROR_RATE
 from aqa_pipeline.judging.trained import Trained, steps
-from aqa_pipeline.judging.verdict import SCORED, Verdict, Vote, plain, table
+from aqa_pipeline.judging.verdict import SCORED, SIMULATED, Verdict, Vote, plain, table
 from aqa_pipeline.report import dots, stills, words
 from aqa_pipeline.report.page import environment
 from aqa_pipeline.report.plots import Cell, Plot
@@ -134,6 +134,7 @@ class Album:
                 judge=self._judge,
                 run=self._run(),
                 error_rate=ERROR_RATE,
+                simulated=SIMULATED,
                 recipe=_recipe_words(self._judge.trained),
                 summary=words.csv_address(table(verdicts)),
                 version=__version__,

@@ -3,11 +3,6 @@
 Every check compares one number of the video with the same number of each training video, computed in the same way, and
 declines where hardly any of them lies as far out: no threshold is chosen by hand. Of videos like the training videos a
 check so declines about one in a hundred, or one in n + 1 where there are fewer than a hundred.
-
-found       share of the frames in which the athlete was found
-confidence  mean confidence of the keypoints
-plausible   share of the skeletons with nothing against them (`evaluation.pose_flags`)
-features    distance of the features (mean and spread over the video) to the nearest training videos
 """
 
 from __future__ import annotations
@@ -28,12 +23,12 @@ if TYPE_CHECKING:
 
 ERROR_RATE = 0.01  # of each check, on videos like the training videos
 NEIGHBOURS = 5
-POSES = {
-    "found": "the athlete was found in too few frames",
-    "confidence": "the keypoints are too unsure",
-    "plausible": "too many skeletons cannot be right",
+POSES = {  # what is asked of an athlete's poses, and why a video is declined by it; flags: `evaluation.pose_flags`
+    "found": ("share of the frames with the athlete", "the athlete was found in too few frames"),
+    "confidence": ("mean confidence of the keypoints", "the keypoints are too unsure"),
+    "plausible": ("share of the skeletons without a flag", "too many skeletons cannot be right"),
 }
-FEATURES = "it moves like nothing in the training videos"
+FEATURES = ("distance to the nearest training videos", "it moves like nothing in the training videos")
 
 
 @dataclass(frozen=True)
@@ -49,9 +44,14 @@ class Check:
     error_rate: float  # share of videos like these that the check declines
 
     @property
+    def what(self) -> str:
+        """What the number is."""
+        return POSES.get(self.name, FEATURES)[0]
+
+    @property
     def why(self) -> str:
         """What it means that a video has not passed."""
-        return POSES.get(self.name, FEATURES)
+        return POSES.get(self.name, FEATURES)[1]
 
     @property
     def reason(self) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCORED, DECLINED = "scored", "declined"
+SIMULATED = "trained on simulated dives: of real ones its scores say nothing"  # a warning
 
 
 @dataclass(frozen=True)
