@@ -118,7 +118,9 @@ class Familiar:
     @property
     def error_rate(self) -> float:
         """Share of the training videos that any of the checks would decline."""
-        limits = {name: _limit(self._strange[name].dropna()) for name in self._strange}
+        import pandas as pd
+
+        limits = pd.Series({name: _limit(self._strange[name].dropna()) for name in self._strange}, dtype=float)
         return float((self._strange > limits).any(axis=1).mean())
 
     def _check(self, name: str, strange: float) -> Check:

@@ -156,6 +156,8 @@ def _expect_askable(trained: Trained, config: Mapping[str, Any]) -> None:
         raise InputError(f"{where}: its config.json has no recipe, train it again with this version")
     if not recipe["features"] and "frames" not in recipe:
         raise InputError(f"{where}: {settings.system} looks at no video, expected a run on features or frames")
+    if settings.is_network and not recipe.get("draws"):
+        raise InputError(f"{where}: its draws do not say how exemplars were chosen, draw and train again")
     for name, made in recipe["features"].items():
         for step in steps(made):
             if step.get("stage", "").startswith("import_"):
