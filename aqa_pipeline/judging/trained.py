@@ -160,11 +160,12 @@ def _expect_askable(trained: Trained, config: Mapping[str, Any]) -> None:
         raise InputError(f"{where}: its draws do not say how exemplars were chosen, draw and train again")
     for name, made in recipe["features"].items():
         for step in steps(made):
-            if step.get("stage", "").startswith("import_"):
-                brought = step["stage"].removeprefix("import_")
-                raise InputError(
-                    f"{where}: its {brought} ({name}) came with the data set, there is no way to them from a video"
-                )
+            stage = step.get("stage", "")
+            if stage.startswith("import_"):
+                came = f"its {stage.removeprefix('import_')} ({name}) came with the data set"
+                raise InputError(f"{where}: {came}, there is no way to them from a video")
+            if stage != "extract_frames" and not step.get("inputs"):
+                raise InputError(f"{where}: its {name} do not say what they were made from, make them again and train")
 
 
 def steps(made: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -67,10 +67,15 @@ GIVEN = {**MOTION, "inputs": {"keypoints": {"stage": "import_keypoints"}}}
         (dict(recipe=None), "its config.json has no recipe, train it again with this version"),
         (dict(system="judge_ceiling", recipe={"features": {}}), "judge_ceiling reads the truth"),
         (dict(system="no_video", recipe={"features": {}}), "no_video looks at no video, expected a run on features or"),
-        (dict(recipe={"features": {"given": GIVEN}}), r"its keypoints \(given\) came with the data set"),
+        (dict(recipe=RECIPE | {"features": {"given": GIVEN}}), r"its keypoints \(given\) came with the data set"),
         (
-            dict(recipe={"features": {"p3d": {"stage": "import_features"}}}),
+            dict(recipe=RECIPE | {"features": {"p3d": {"stage": "import_features"}}}),
             r"its features \(p3d\) came with the data set",
+        ),
+        (dict(recipe={"features": {"motion": MOTION}, "draws": {}}), "its draws do not say how exemplars were chosen"),
+        (
+            dict(recipe=RECIPE | {"features": {"old": MOTION | {"inputs": {}}}}),
+            "its old do not say what they were made",
         ),
         (
             dict(control="permute_labels"),
