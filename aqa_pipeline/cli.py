@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # Groups of the front page, in the order in which a person meets them.
 LOOK, RUN, OWN_VIDEO, WEIGHTS = "Look", "Run", "Own video", "Weights and files"
 
+DECLINED = 3  # exit status of `aqa score` where a video was declined
+
 EXAMPLES = """\
 For example:
 
@@ -383,6 +385,45 @@ def poses(
         typer.echo(f"{out / name}.mp4, {name}.csv")
     if failures:
         raise InputError("; ".join(failures.values()))
+
+
+@app.command("score", rich_help_panel=OWN_VIDEO)
+def score_videos(
+    videos: Annotated[list[Path], typer.Argument(help="video files or folders of numbered pictures")],
+    run: Annotated[Path, typer.Option(help="results/runs/ROW/DATASET.PROTOCOL, or one fold and seed in it")],
+    out: Annotated[Path, typer.Option(help="folder of the results")] = Path("out"),
+    action_type: Annotated[str, typer.Option(help="of all videos: a dive number such as 5253b")] = "",
+    difficulty: Annotated[float | None, typer.Option(help="of all videos")] = None,
+    labels: Annotated[Path | None, typer.Option(help="CSV with name, action_type, difficulty of single videos")] = None,
+    results: Annotated[Path | None, typer.Option(help="of the run, if it was moved away from them")] = None,
+    height: Annotated[int, typer.Option(min=1, help="of the films; smaller pictures are enlarged to it")] = 540,
+    megabytes: Annotated[float, typer.Option(min=0, help="of all pictures on the page")] = 20.0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    threads: Annotated[int, typer.Option(min=1, help="all cores by default")] = os.cpu_count() or 1,
+) -> None:
+    """A score for videos of your own by a trained run, with its interval, or why there is none.
+
+    Leaves a page, a table, and a JSON and a film of each video. Exit status 3 where a video was declined.
+    """
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from aqa_pipeline.judging import terminal, verdict
+    from aqa_pipeline.judging.judge import score
+
+    logging.getLogger("aqa_pipeline").setLevel(logging.ERROR)  # what was left out is said with the verdict
+    columns = SpinnerColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("videos", total=len(videos))
+        given = dict(action_type=action_type or None, difficulty=difficulty, labels=labels, results=results)
+        found = score(
+            videos, run=run, out=out, **given, height=height, megabytes=megabytes, device=device, threads=threads,
+            progress=lambda one: bar.update(task, advance=1, description=f"videos, the last {one.name}: {one.status}"),
+        )  # fmt: skip
+    terminal.show(found, Console())
+    typer.echo(f"{out / 'index.html'}")
+    if any(one.status == verdict.DECLINED for one in found):
+        raise typer.Exit(DECLINED)
 
 
 @app.command(rich_help_panel=LOOK)

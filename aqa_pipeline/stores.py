@@ -36,8 +36,13 @@ class Reader:
     def __init__(self, file: Any, path: Path) -> None:
         self._opened, self._opened_by = file, os.getpid()
         self.path = path
-        self.version = int(file.attrs["version"])
+        self.kind, self.version = str(file.attrs["kind"]), int(file.attrs["version"])
         self.made_by: dict[str, Any] = json.loads(file.attrs["made_by"])
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """How the store was made: `made_by`, which holds the recipes of its inputs, with the stage's version."""
+        return {**self.made_by, "version": self.version}
 
     @property
     def _file(self) -> Any:
@@ -147,6 +152,12 @@ def read(path: Path, *, kind: str, version: int | None = None) -> Iterator[Reade
                 f"{path}: {kind} of version {found_version}, expected {version}; delete it to make it again"
             )
         yield Reader(file, Path(path))
+
+
+def recipe(path: Path) -> dict[str, Any]:
+    """`Reader.recipe` of a store of any kind."""
+    with read(path, kind=kind(path)) as store:
+        return store.recipe
 
 
 def kind(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -14,7 +15,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from browser import browser, program
 from running import TABLES, clone, command, environment, good, snakemake
+
+import aqa_pipeline
+from aqa_pipeline.frames import write_video
 
 pytestmark = pytest.mark.slow
 
@@ -88,6 +93,76 @@ def test_everything_asked_for_is_there(finished):
         "predictions.parquet",
     }
     assert not list(results.rglob("*.part"))
+
+
+@pytest.mark.parametrize(
+    "row", ["pose_guided.coco", "pose_guided.image", "feature_forest.motion_17", "fineparser.small"]
+)
+def test_a_video_before_a_run_gets_what_the_run_predicted_of_it(finished, tmp_path, row):
+    """A test video under another name: the same stages, exemplars and model must say the same of it."""
+    results = finished / "results"
+    samples = pd.read_parquet(results / "samples/simdive.parquet").set_index("video_id")
+    training = pd.read_parquet(results / "folds/simdive.out_of_fold.parquet").query("fold == 1 and part == 'train'")
+    stored = pd.read_parquet(results / f"runs/{row}/simdive.out_of_fold/fold1.seed0/predictions.parquet")
+    stored = stored.set_index("video_id").join(samples[["path", "action_type", "difficulty"]])
+    test = stored[stored["action_type"].isin(samples.loc[training["video_id"], "action_type"])].iloc[0]
+    shutil.copy(finished / test["path"], tmp_path / "mine.mp4")
+    known = dict(action_type=test["action_type"].upper(), difficulty=test["difficulty"], device="cpu")
+    (verdict,) = aqa_pipeline.score([tmp_path / "mine.mp4"], run=results / f"runs/{row}/simdive.out_of_fold", **known)
+    assert (verdict.status, verdict.reasons) == ("scored", [])  # the other fold has trained on it
+    said = pd.Series(verdict.models)
+    assert said["fold1.seed0"] * test["difficulty"] == pytest.approx(test["predicted_score"], rel=1e-4)
+    assert len(said) == (4 if row == "pose_guided.coco" else 2)
+    assert verdict.mark.value == pytest.approx(said.mean())
+    assert verdict.total.low < verdict.total.value < verdict.total.high
+    if "exemplars" in test.index:
+        assert set(test["exemplars"]) <= {vote.video_id for vote in verdict.votes}
+
+
+def test_videos_are_scored_or_declined_by_one_command(finished, tmp_path):
+    results = finished / "results"
+    shutil.copy(next(results.glob("videos/simdive/*/*.mp4")), tmp_path / "mine.mp4")
+    noise = np.random.default_rng(0).integers(0, 255, (20, 96, 128, 3), np.uint8)
+    write_video(tmp_path / "noise.mp4", noise, fps=25.0)
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    run = results / "runs/feature_forest.motion_17/simdive.out_of_fold"
+    videos = [str(tmp_path / f"{name}.mp4") for name in ("mine", "noise", "broken")]
+    arguments = ["--run", str(run), "--out", str(tmp_path / "out"), "--device", "cpu"]
+    answer = subprocess.run(
+        [sys.executable, "-m", "aqa_pipeline.cli", "score", *videos, *arguments], capture_output=True, text=True
+    )
+    assert answer.returncode == 3, answer.stderr
+    assert "trained on simulated dives" in answer.stdout
+    table = pd.read_csv(tmp_path / "out/summary.csv").set_index("name")
+    assert table["status"].to_dict() == {"mine": "scored", "noise": "declined", "broken": "declined"}
+    assert "broken.mp4: cannot be opened as a video" in table.loc["broken", "reasons"]
+    assert table["total"].isna().all()  # no difficulty was given
+    assert table["mark"].notna().to_dict() == {"mine": True, "noise": False, "broken": False}
+    facts = json.loads((tmp_path / "out/mine.json").read_text())
+    assert facts["run"]["interval"]["from"] == 16
+    assert facts["run"]["recipe"]["features"]["motion_17"]["stage"] == "extract_features"
+    assert json.loads((tmp_path / "out/noise.json").read_text())["mark"] is None
+    page = (tmp_path / "out/index.html").read_text()
+    assert page.count('<article class="video"') == 3
+    assert "<b>No score.</b>" in page
+    assert {path.name for path in (tmp_path / "out").glob("*.mp4")} == {"mine.mp4", "noise.mp4"}
+    assert not list((tmp_path / "out").glob(".*"))
+    if program() is not None:
+        expect_readable(tmp_path / "out/index.html")
+
+
+def expect_readable(page: Path) -> None:
+    """In a real browser, at the width of a phone and of a desk."""
+    with browser() as chromium:
+        for width in (390, 1280):
+            chromium.open(page, width=width)
+            chromium.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+            chromium.wait("[...document.images].every((one) => one.complete)")
+            assert chromium.of("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded") == []
+            sizes = chromium.evaluate("[...document.images].map((one) => [one.naturalWidth, one.alt.length])")
+            assert len(sizes) >= 6
+            assert all(min(size) > 0 for size in sizes)
+            assert chromium.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_a_changed_option_reruns_what_depends_on_it_and_no_more(again):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aqa_pipeline import stores
+from aqa_pipeline.report import words
 from aqa_pipeline.report.reading import Results
 
 if TYPE_CHECKING:
@@ -100,14 +101,14 @@ def _stores(results: Results) -> tuple[list[Store], dict[str, str]]:
                     made = store.made_by
                     for name, version in made.get("libraries", {}).items():
                         libraries.setdefault(name, set()).add(version)
-                    shown = {k: v for k, v in made.items() if k not in ("stage", "libraries", "weights")}
+                    shown = {k: v for k, v in made.items() if k not in ("stage", "libraries", "weights", "inputs")}
                     found.append(
                         Store(
                             path=folder.relative_to(results.folder).as_posix(),
                             stage=str(made.get("stage", "")),
                             version=store.version,
-                            options=_short(shown),
-                            weights=_short(made.get("weights") or ""),
+                            options=words.setting(shown),
+                            weights=words.setting(made.get("weights") or ""),
                         )
                     )
     return found, {name: ", ".join(sorted(versions)) for name, versions in sorted(libraries.items())}
@@ -121,24 +122,11 @@ def _rows(results: Results) -> list[dict[str, str]]:
         if config.is_file():
             settings = json.loads(config.read_text())["settings"]
             known = {"system", "fold", "seed", "adapter"}
-            words = {k: v for k, v in settings.items() if k not in known and v not in ({}, "", None, "none")}
-            found.append(dict(row=row, on=f"{dataset}.{protocol}", runs=str(len(paths)), settings=_short(words)))
+            chosen = {k: v for k, v in settings.items() if k not in known and v not in ({}, "", None, "none")}
+            found.append(
+                dict(row=row, on=f"{dataset}.{protocol}", runs=str(len(paths)), settings=words.setting(chosen))
+            )
     return found
-
-
-def _short(value: Any) -> str:
-    """A value as a person writes it: a: 1, b: [2, 3]."""
-    if isinstance(value, dict):
-        return ", ".join(f"{key}: {_inner(one)}" for key, one in value.items() if one not in (None, {}, ""))
-    return _inner(value)
-
-
-def _inner(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + _short(value) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_inner, value)) + "]"
-    return f"{value}"
 
 
 def _sha256(path: Path) -> str:

@@ -19,6 +19,7 @@ from aqa_pipeline.report.verdict import Verdict
 from aqa_pipeline.report.words import title_of
 
 if TYPE_CHECKING:
+    import jinja2
     import pandas as pd
 
 MOST_FAILURES = 200  # shown; the CSV has all
@@ -56,35 +57,45 @@ def render(
     keypoints : "detector.estimator" whose skeletons are drawn on them
     configuration : shown as it is
     """
-    import jinja2
-
     choice = choice or dives.Choice()
     budget = stills.Budget(int(choice.megabytes * 2**20 * 3 / 4))  # base64 makes four bytes of three
     tables = [_table(results, name, choice, keypoints, budget) for name in dict.fromkeys(results.tables["table"])]
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("aqa_pipeline.report", "templates"),
+    return (
+        environment()
+        .get_template("page.html")
+        .render(
+            tables=tables,
+            first=next((table for table in tables if table.verdict), None),
+            meanings=words.MEANINGS,
+            status=words.STATUS,
+            quality=_quality(results),
+            failures=_failures(results),
+            making=making.of_run(results, configuration or {}),
+            about=_about(results),
+            version=__version__,
+            made=_made_on(results),
+        )
+    )
+
+
+def environment(*packages: str) -> jinja2.Environment:
+    """What renders the templates of some packages, those of the report last, with its words as filters."""
+    import jinja2
+
+    loaders = [jinja2.PackageLoader(package, "templates") for package in (*packages, "aqa_pipeline.report")]
+    found = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(loaders),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(
+    found.filters.update(
         number=words.number, signed=words.signed, p=words.p_value, clock=words.clock, plural=words.plural,
         breakable=words.breakable, title_of=title_of, of_video=plots.of_video, of_votes=plots.of_votes,
     )  # fmt: skip
-    environment.tests["known"] = lambda value: value is not None and bool(np.isfinite(value))
-    return environment.get_template("page.html").render(
-        tables=tables,
-        first=next((table for table in tables if table.verdict), None),
-        meanings=words.MEANINGS,
-        status=words.STATUS,
-        quality=_quality(results),
-        failures=_failures(results),
-        making=making.of_run(results, configuration or {}),
-        about=_about(results),
-        version=__version__,
-        made=_made_on(results),
-    )
+    found.tests["known"] = lambda value: value is not None and bool(np.isfinite(value))
+    return found
 
 
 def _table(results: Results, name: str, choice: dives.Choice, keypoints: str, budget: stills.Budget) -> Table:

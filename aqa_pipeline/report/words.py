@@ -72,6 +72,21 @@ def breakable(name: str) -> Any:
     return Markup(re.sub(r"([_.])(?=[a-z])", r"\1<wbr>", str(escape(name))))
 
 
+def setting(value: Any) -> str:
+    """An option as a person writes it: a: 1, b: [2, 3]."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_inner(one)}" for key, one in value.items() if one not in (None, {}, ""))
+    return _inner(value)
+
+
+def _inner(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + setting(value) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_inner, value)) + "]"
+    return f"{value}"
+
+
 def title_of(metric: str) -> str:
     """A metric's name in a headline."""
     title = TITLES.get(metric, metric.replace("_", " "))

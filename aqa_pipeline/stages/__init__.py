@@ -104,13 +104,14 @@ def progress(items: Iterable[Any], label: str, total: int | None = None, every: 
     log.info("%s: %d done in %.1f s", label, done, time.monotonic() - started)
 
 
-def made_by(stage: str, **facts: Any) -> dict[str, Any]:
-    """What made a store: stage, options and library versions; kept in its attributes."""
+def made_by(stage: str, *inputs: stores.Reader, **facts: Any) -> dict[str, Any]:
+    """What made a store, kept in its attributes: stage, options, library versions, and how its `inputs` were made."""
     libraries = {"python": platform.python_version()}
     for name in ("aqa-pipeline", "numpy", "opencv-python-headless", "torch", "ai-edge-litert", "onnxruntime", "mmpose"):
         with contextlib.suppress(PackageNotFoundError):
             libraries[name] = version(name)
-    return dict(stage=stage, **facts, libraries=libraries)
+    made = dict(stage=stage, **facts, libraries=libraries)
+    return {**made, "inputs": {store.kind: store.recipe for store in inputs}} if inputs else made
 
 
 def each_video(

@@ -11,7 +11,7 @@ from aqa_pipeline.stages import Options, command_line, each_video, made_by, use_
 if TYPE_CHECKING:
     import numpy as np
 
-VERSION = 2
+VERSION = 3
 
 
 def detect_athlete(
@@ -41,7 +41,7 @@ def detect_athlete(
     facts |= {name: getattr(detect, name) for name in ("weights", "sha256") if hasattr(detect, name)}
     with (
         stores.read(frame_store, kind="frames") as clips,
-        stores.write(out, kind="boxes", version=VERSION, made_by=made_by("detect_athlete", **facts)) as store,
+        stores.write(out, kind="boxes", version=VERSION, made_by=made_by("detect_athlete", clips, **facts)) as store,
     ):
         store.carry_failures(clips)
         watched = WatchedDetector(detect, clips, ahead=32 * reads_ahead)

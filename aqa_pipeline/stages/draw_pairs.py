@@ -10,7 +10,7 @@ import typer
 from aqa_pipeline import stores
 from aqa_pipeline.stages import command_line
 
-VERSION = 2
+VERSION = 3
 
 
 def draw_pairs(
@@ -43,6 +43,7 @@ def draw_pairs(
         usable = [all(video_id in one for one in read) for video_id in table["video_id"]]
     options = dict(exemplars=exemplars, n_exemplars=n_exemplars, steps=steps, epochs=epochs, batch=batch, seed=seed)
     draws = pairs.draw_pairs(table[usable], stores.read_table(folds), **options)
+    draws.attrs = dict(options)  # kept in the file: whoever draws for other videos does it by the same rule
     with stores.replacing(out) as path:
         draws.to_parquet(path, index=False)
 

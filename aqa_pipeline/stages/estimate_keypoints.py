@@ -8,7 +8,7 @@ from pathlib import Path
 from aqa_pipeline import frames, plugins, stores
 from aqa_pipeline.stages import Options, command_line, each_result, made_by, use_threads
 
-VERSION = 2
+VERSION = 3
 
 
 def estimate_keypoints(
@@ -32,7 +32,9 @@ def estimate_keypoints(
     with (
         stores.read(frame_store, kind="frames") as clips,
         stores.read(box_store, kind="boxes") as athletes,
-        stores.write(out, kind="keypoints", version=VERSION, made_by=made_by("estimate_keypoints", **facts)) as store,
+        stores.write(
+            out, kind="keypoints", version=VERSION, made_by=made_by("estimate_keypoints", clips, athletes, **facts)
+        ) as store,
     ):
         store.carry_failures(clips, athletes)
 

@@ -10,7 +10,7 @@ from aqa_pipeline import plugins, stores
 from aqa_pipeline.errors import InputError, nearest
 from aqa_pipeline.stages import Options, command_line, each_video, made_by
 
-VERSION = 2
+VERSION = 3
 
 
 def extract_features(
@@ -30,9 +30,8 @@ def extract_features(
     kinds = kinds[: len(inputs)]
     with contextlib.ExitStack() as stack:
         opened = [stack.enter_context(stores.read(path, kind=kind)) for path, kind in zip(inputs, kinds, strict=True)]
-        facts = made_by(
-            "extract_features", extractor=extractor, options=options, weights=getattr(extract, "sha256", None)
-        )
+        weights = getattr(extract, "sha256", None)
+        facts = made_by("extract_features", *opened, extractor=extractor, options=options, weights=weights)
         store = stack.enter_context(stores.write(out, kind="features", version=VERSION, made_by=facts))
         store.carry_failures(*opened)
         make = (_from_keypoints if source == "keypoints" else _from_frames)(extract, *opened)

@@ -9,7 +9,7 @@ from aqa_pipeline import plugins, stores
 from aqa_pipeline.errors import InputError
 from aqa_pipeline.stages import Options, command_line, each_video, made_by
 
-VERSION = 1
+VERSION = 2
 
 
 def smooth_keypoints(
@@ -20,7 +20,8 @@ def smooth_keypoints(
     with contextlib.ExitStack() as stack:
         raw = stack.enter_context(stores.read(keypoint_store, kind="keypoints"))
         athletes = stack.enter_context(stores.read(boxes, kind="boxes")) if boxes else None
-        made = made_by("smooth_keypoints", estimator=estimator, options=options, of=raw.made_by)
+        inputs = [raw] if athletes is None else [raw, athletes]
+        made = made_by("smooth_keypoints", *inputs, estimator=estimator, options=options)
         store = stack.enter_context(stores.write(out, kind="keypoints", version=VERSION, made_by=made))
         store.carry_failures(raw)
 

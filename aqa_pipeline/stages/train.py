@@ -11,7 +11,7 @@ import typer
 
 from aqa_pipeline.stages import Options, command_line
 
-VERSION = 5
+VERSION = 6
 
 log = logging.getLogger("aqa_pipeline")
 
@@ -84,6 +84,7 @@ def train(
                 draws=drawn, device=device, workers=workers, folder=folder, together=together,
             )  # fmt: skip
             if together.is_first:
+                run.recipe = runs.recipe_of(files, drawn)
                 runs.save(run, folder)
                 log.info("%s, fold %d, seed %d: trained in %.1f s", system, number, seed, time.monotonic() - started)
 

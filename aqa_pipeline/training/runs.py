@@ -1,7 +1,8 @@
 """One run: a system trained on one fold with one seed, what it leaves behind, and what it predicts.
 
 A run's folder holds `weights.safetensors` (arrays alone: the system's under `model.`, the data's scales under `data.`),
-`config.json` (settings, facts of the data, draws of a control) and `history.csv`.
+`config.json` (settings, facts of the data, draws of a control, and the recipe: how its inputs were made) and
+`history.csv`.
 """
 
 from __future__ import annotations
@@ -87,6 +88,7 @@ class Run:
     weights: dict[str, np.ndarray]
     swapped: dict[str, str]  # of the control
     history: History
+    recipe: Mapping[str, Any] = field(default_factory=dict)  # see `recipe_of`
 
     def predict(self, queries: Sequence[str], draws: pd.DataFrame | None = None, device: str = "auto") -> pd.DataFrame:
         """Predicted target of `queries` as `voting.predict_draws` gives it; a network votes over its `draws`."""
@@ -274,6 +276,21 @@ def open_inputs(
         yield {**inputs, **known, **pictures}
 
 
+def recipe_of(files: Files, draws: pd.DataFrame | None = None) -> dict[str, Any]:
+    """How the inputs of a run were made, so that the same can be made of other videos.
+
+    `features`: by feature set the recipe of its stores (`stores.Reader.recipe`), one for all shards; `frames` and
+    `boxes`: the recipes of the stores of pictures; `draws`: the options that exemplars were drawn with.
+    """
+    first = {Path(path).parent.name: path for path in reversed(files.features)}
+    pictures = {kind: paths[0] for kind, paths in (("frames", files.frames), ("boxes", files.boxes)) if paths}
+    return {
+        "features": {name: stores.recipe(path) for name, path in first.items()},
+        **{kind: stores.recipe(path) for kind, path in pictures.items()},
+        **({} if draws is None else {"draws": dict(draws.attrs)}),
+    }
+
+
 def read_table(path: Path, fold: int) -> pd.DataFrame:
     """The draws of one fold."""
     return stores.read_table(path, filters=[("fold", "==", fold)])
@@ -287,6 +304,7 @@ def save(run: Run, folder: Path) -> None:
     scales = {f"data.{name}": np.ascontiguousarray(value) for name, value in run.data.scales.items()}
     weights = {f"model.{name}": np.ascontiguousarray(value) for name, value in run.weights.items()}
     config = dict(settings=asdict(run.settings), facts=run.data.facts.to_json(), swapped=run.swapped)
+    config["recipe"] = dict(run.recipe)
     with stores.replacing(folder / "weights.safetensors") as path:
         path.write_bytes(to_bytes(weights | scales))
     with stores.replacing(folder / "history.csv") as path:
@@ -327,7 +345,7 @@ def load(folder: Path, samples: pd.DataFrame, inputs: Mapping[str, Features | Pi
     data = prepare(settings, samples, inputs)
     data.restore(Facts.from_json(config["facts"]), arrays["data."])
     _swap(data, settings.control, config["swapped"])
-    return Run(settings, data, arrays["model."], config["swapped"], [])
+    return Run(settings, data, arrays["model."], config["swapped"], [], config.get("recipe", {}))
 
 
 def _swap(data: Data, control: str, swapped: dict[str, str]) -> None:

@@ -113,7 +113,7 @@ def test_the_stage_smooths_both_athletes_and_carries_what_failed(raw):
         assert store.facts("a")["width"] == 320
         assert store.failures["c"] == ("extract_frames", "empty")
         assert "no fact 'fps'" in store.failures["b"][1]
-        assert store.made_by["of"] == {"estimator": "blaze"}
+        assert store.made_by["inputs"] == {"keypoints": {"estimator": "blaze", "version": 1}}
 
 
 def test_the_stage_closes_no_gap_at_a_cut(raw):

@@ -154,3 +154,7 @@ def test_stores_say_what_made_them(dives):
     assert made["stage"] == "detect_athlete"
     assert (made["detector"], made["athlete"]) == ("embedded", "tracked")
     assert {"python", "numpy", "torch"} <= set(made["libraries"])
+    assert made["inputs"]["frames"]["stage"] == "extract_frames"
+    assert made["inputs"]["frames"]["quality"] == 90
+    with stores.read(dives / "keypoints.h5", kind="keypoints") as keypoints:
+        assert {**made, "version": boxes.version} == keypoints.made_by["inputs"]["boxes"]
