@@ -169,11 +169,11 @@ def disturbed(cluster, calm, tmp_path_factory) -> Disturbed:
     folder = again(calm, tmp_path_factory.mktemp("slurm") / "disturbed", "keypoints", "features", "pairs")
     apart = ("--set-resources", "estimate_keypoints:mem_mb=40000", "estimate_keypoints:runtime=attempt")
     with submitted(cluster, folder, *apart) as process:
-        stalled, lost = eventually(lambda: both_held(cluster), "both shards' keypoints", limit=90, every=0.02)
+        stalled, lost = eventually(lambda: both_held(cluster), "both shards' keypoints", limit=200, every=0.02)
         cluster.kill_node(lost.node)
-        cancelled = eventually(lambda: cluster.stages("train"), "training", limit=90, every=0.02)[0]
+        cancelled = eventually(lambda: cluster.stages("train"), "training", limit=300, every=0.02)[0]
         cluster.ask("scancel", cancelled.job)
-        eventually(lambda: cluster.states()[lost.node].startswith("down"), "the dead node is missed", limit=90)
+        eventually(lambda: cluster.states()[lost.node].startswith("down"), "the dead node is missed", limit=200)
         cluster.start_node(lost.node)
         cluster.stop_controller()
         time.sleep(3)  # long enough for Snakemake to ask in vain
@@ -214,9 +214,9 @@ def test_whatever_went_wrong_the_table_is_the_same(disturbed, table):
 def test_snakemake_killed_and_started_again_goes_on(cluster, calm, table, tmp_path):
     folder = again(calm, tmp_path / "killed")
     with submitted(cluster, folder) as process:
-        eventually(lambda: cluster.stages("train"), "training", limit=90)
+        eventually(lambda: cluster.stages("train"), "training", limit=300)
         kill(process)
-        finished = eventually(lambda: not cluster.jobs() and trained(folder), "its jobs go on to their end", limit=90)
+        finished = eventually(lambda: not cluster.jobs() and trained(folder), "its jobs go on to their end", limit=300)
     with submitted(cluster, folder) as process:
         assert process.wait(timeout=60) != 0
     assert "--unlock" in (folder / "snakemake.log").read_text()

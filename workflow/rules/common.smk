@@ -695,5 +695,6 @@ def _paths(files):
 
 def say_what_is_full():
     """A stage on a full disk cannot even write its log."""
-    if shutil.disk_usage(".").free < 2**20:  # there is no results/ under the prefix of a module
+    places = filter(os.path.isdir, (".", "results"))  # which may be another disk, and is not there as another's module
+    if min(shutil.disk_usage(place).free for place in places) < 2**20:
         logger.error("results: no space left on device; make room, then the same command goes on")
