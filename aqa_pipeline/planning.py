@@ -376,12 +376,11 @@ def of_configuration(
 
 def show(stages: Sequence[Stage], videos: Mapping[str, int], console: Console) -> None:
     """Print a plan."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
     counted = ", ".join(f"{number} of {dataset}" for dataset, number in videos.items())
     console.print(f"videos: {counted or 'none'}")
-    table = Table("stage", show_footer=True)
-    table.columns[0].footer = "all"
+    table = Table(Column("stage", no_wrap=True, footer="all"), show_footer=True)
     total = _total(stages)
     for header in ("jobs", "CPU h", "GPU h", "longest job, h", "memory, MB", "disk, MB", "files"):
         table.add_column(header, justify="right", footer=_cells(total)[len(table.columns) - 1])

@@ -102,7 +102,7 @@ def calm(cluster, tmp_path_factory) -> Run:
     """An undisturbed run from nothing."""
     folder = small(tmp_path_factory.mktemp("slurm") / "clone")
     name_partitions(folder / "profiles/slurm/partitions.yaml")
-    seen, end = [], time.monotonic() + 600
+    seen, end = [], time.monotonic() + 1200
     with submitted(cluster, folder) as process:
         while process.poll() is None and time.monotonic() < end:
             seen.append(cluster.stages())
@@ -178,7 +178,7 @@ def disturbed(cluster, calm, tmp_path_factory) -> Disturbed:
         cluster.stop_controller()
         time.sleep(3)  # long enough for Snakemake to ask in vain
         cluster.start_controller()
-        ends_well(process, folder, limit=600)
+        ends_well(process, folder, limit=1200)
     return Disturbed(folder, stalled=stalled.job, lost=lost.job, cancelled=cancelled.job)
 
 
@@ -222,7 +222,7 @@ def test_snakemake_killed_and_started_again_goes_on(cluster, calm, table, tmp_pa
     assert "--unlock" in (folder / "snakemake.log").read_text()
     good(snakemake(folder, "--unlock", configfile=CONFIGFILE))
     with submitted(cluster, folder) as process:
-        ends_well(process, folder, limit=400)
+        ends_well(process, folder, limit=900)
     assert (folder / TABLES).read_bytes() == table
     assert trained(folder).items() >= finished.items(), "what its jobs had finished was made again"
 
