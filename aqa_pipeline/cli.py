@@ -184,7 +184,10 @@ def plan_run(
     cluster: Annotated[bool, typer.Option("--cluster", help="with the GPUs that a cluster is asked for")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="for machines: hours, MB and counts, unrounded")] = False,
 ) -> None:
-    """Say what a run will cost before it starts: jobs, hours, memory, disk and files, stage by stage."""
+    """What a run will cost, before it starts.
+
+    Jobs, hours, memory, disk and files, stage by stage.
+    """
     from rich.console import Console
 
     from aqa_pipeline import planning
@@ -401,9 +404,10 @@ def score_videos(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="all cores by default")] = os.cpu_count() or 1,
 ) -> None:
-    """A score for videos of your own by a trained run, with its interval, or why there is none.
+    """Scores for films of your own, or why there are none.
 
-    Leaves a page, a table, and a JSON and a film of each video. Exit status 3 where a video was declined.
+    By a trained run, each with its interval. Leaves a page, a table, and a JSON and a film of each video. Exit status 3
+    where a video was declined.
     """
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -438,7 +442,10 @@ def report(
     keypoints: Annotated[str, typer.Option(help="detector.estimator that is drawn on them")] = "",
     configfile: Annotated[list[Path], typer.Option(help="config.yaml, then what lay over it: shown on the page")] = [],
 ) -> None:
-    """One HTML page of a finished run, which opens without a network."""
+    """A finished run as one page.
+
+    HTML, which opens without a network.
+    """
     from aqa_pipeline.stages.report import report as write
 
     page = out or results / "report.html"

@@ -73,7 +73,7 @@ def test_show_says_what_a_system_is_with_its_options_and_figures():
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("aqa s", ["show", "schema"]),
+        ("aqa s", ["show", "schema", "score"]),
         ("aqa show sy", ["systems"]),
         ("aqa show systems us", ["usdl"]),
         ("aqa show nothing us", []),
