@@ -317,9 +317,9 @@ operating system was asked to forget the files; warm the median of those that fo
 {pictures}
 
 The ratio is to loose files read by Pillow, as the released loaders do. Only the last way also resizes and cuts; it is
-what the systems do, for whom frames are decoded and resized once, as long as `memory_mb` lasts. Without that, or smaller
-pictures, there is no factor of three to be had: nearly all of the time is the decoding of JPEG, as the bare reads below
-show.
+what the systems do, for whom frames are decoded and resized once, as long as `memory_mb` lasts. Without that, or
+smaller pictures, there is no factor of three to be had: nearly all of the time is the decoding of JPEG, as the bare
+reads below show.
 
 ## Whole sequences
 
