@@ -54,7 +54,7 @@ def through(
     """
     underway: deque[_Clip] = deque()
     with _preparing(prepare, workers) as submit:
-        for filled in _batches(_ahead(_submitted(clips, submit, underway), 2 * batch if workers else 0), batch):
+        for filled in batches(_ahead(_submitted(clips, submit, underway), 2 * batch if workers else 0), batch):
             ready = [(clip, item) for clip, item in (_collect(clip, item) for clip, item in filled) if clip is not None]
             if ready:
                 for (clip, _), result in zip(ready, work([item for _, item in ready]), strict=True):
@@ -107,6 +107,13 @@ def mapped(work: Callable[[Item], Ready], items: Iterable[Item], *, workers: int
             result = waiting.popleft().result()
             waiting.extend(pool.submit(work, item) for item in itertools.islice(items, 1))
             yield result
+
+
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Lists of `size` items, the last one shorter; no more than one list is held at a time."""
+    items = iter(items)
+    while batch := list(itertools.islice(items, size)):
+        yield batch
 
 
 def _in_background(items: Iterator[Item], ahead: int) -> Iterator[Item]:
@@ -177,8 +184,3 @@ def _ahead(items: Iterator[Item], count: int) -> Iterator[Item]:
         drawn.append(item)
         yield drawn.popleft()
     yield from drawn
-
-
-def _batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
-    while filled := list(itertools.islice(items, size)):
-        yield filled

@@ -71,7 +71,7 @@ def loose_opencv(folder: Path, video_id: str) -> None:
 
 def video(folder: Path, video_id: str) -> None:
     """From the start to the last frame, as inter-coded frames need those before; only sampled ones are converted."""
-    capture, wanted = cv2.VideoCapture(str(folder / "videos" / f"{video_id}.mp4")), None
+    capture = cv2.VideoCapture(str(folder / "videos" / f"{video_id}.mp4"))
     wanted = set(sampled(int(capture.get(cv2.CAP_PROP_FRAME_COUNT))).tolist())
     for index in range(max(wanted) + 1):
         capture.grab()
@@ -110,7 +110,7 @@ FRAME_WAYS: dict[str, Callable[[Path, str], None]] = {
 }
 
 
-def loose_arrays(folder: Path, video_id: str) -> None:
+def loose_keypoints(folder: Path, video_id: str) -> None:
     np.load(folder / "arrays" / f"{video_id}.npy")
 
 
@@ -126,9 +126,8 @@ def loose_features(folder: Path, video_id: str) -> None:
     np.load(folder / "features" / f"{video_id}.npy")
 
 
-ARRAY_WAYS = {
-    "keypoints: a `.npy` file a clip": loose_arrays,
-    "keypoint store": keypoint_store,
+KEYPOINT_WAYS = {"keypoints: a `.npy` file a clip": loose_keypoints, "keypoint store": keypoint_store}
+FEATURE_WAYS = {
     "features: a `.npy` file a clip": loose_features,
     "feature store": feature_store,
 }
@@ -271,12 +270,8 @@ def main() -> None:
         folder = Path(name)
         ids = prepare(folder)
         pictures_table = table_of(FRAME_WAYS, folder, ids, loose_pillow, passes=1)
-        arrays = table_of(
-            {k: v for k, v in ARRAY_WAYS.items() if "eature" not in k}, folder, ids, loose_arrays, passes=40
-        )
-        features = table_of(
-            {k: v for k, v in ARRAY_WAYS.items() if "eature" in k}, folder, ids, loose_features, passes=40
-        )
+        arrays = table_of(KEYPOINT_WAYS, folder, ids, loose_keypoints, passes=40)
+        features = table_of(FEATURE_WAYS, folder, ids, loose_features, passes=40)
         chunks = chunk_rows(folder, ids)
         per_thousand = round(1000 * files_of(folder / "loose") / len(ids))
         mean = round(files_of(folder / "loose") / len(ids))

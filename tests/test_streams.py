@@ -132,3 +132,17 @@ def test_mapped_draws_only_a_few_in_advance_and_raises_what_it_meets():
     assert len(drawn) <= 5
     with pytest.raises(ZeroDivisionError):
         list(found)
+
+
+def test_batches_do_not_run_ahead():
+    asked = []
+
+    def source():
+        for item in range(7):
+            asked.append(item)
+            yield item
+
+    batches = streams.batches(source(), 3)
+    assert next(batches) == [0, 1, 2]
+    assert asked == [0, 1, 2]
+    assert list(batches) == [[3, 4, 5], [6]]

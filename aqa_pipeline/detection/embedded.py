@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import torch
 
+from aqa_pipeline import streams
 from aqa_pipeline import weights as stored_weights
 from aqa_pipeline.layers import centres, inference
 
@@ -30,7 +31,7 @@ class Detector:
     def __call__(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """All candidates of every frame, best first; holds one batch of reduced frames at a time."""
         fitted = (self._fit(frame) for frame in frames)
-        for batch in inference.batches(fitted, self._batch):
+        for batch in streams.batches(fitted, self._batch):
             pictures, scales, shapes = zip(*batch, strict=True)
             for boxes, scale, shape in zip(self._detect(pictures), scales, shapes, strict=True):
                 yield _to_picture(boxes, scale, shape)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import torch
 
-from aqa_pipeline import untrusted
+from aqa_pipeline import streams, untrusted
 from aqa_pipeline import weights as stored_weights
 from aqa_pipeline.errors import InputError, nearest
 from aqa_pipeline.layers import inference, torchvision
@@ -37,7 +37,7 @@ class Detector:
 
     def __call__(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """The people of every frame, best first; holds one batch of frames at a time."""
-        for batch in inference.batches(frames, self._batch):
+        for batch in streams.batches(frames, self._batch):
             for answer in self._look(batch):
                 yield self._people(answer)
 

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from aqa_pipeline import streams
 from aqa_pipeline import weights as stored_weights
 from aqa_pipeline.errors import InputError, nearest
-from aqa_pipeline.layers import inference, onnx
+from aqa_pipeline.layers import onnx
 
 # Mean and deviation of BGR pictures, 0 to 255: YOLOX takes them as they are, RTMDet as ImageNet's.
 INPUTS = {"yolox": (0.0, 1.0), "rtmdet": ((103.53, 116.28, 123.675), (57.375, 57.12, 58.395))}
@@ -52,7 +53,7 @@ class Detector:
     def __call__(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """The people of every frame, best first; holds one batch of reduced frames at a time."""
         fitted = ((*self._fit(frame), frame.shape) for frame in frames)
-        for batch in inference.batches(fitted, self._batch):
+        for batch in streams.batches(fitted, self._batch):
             pictures, scales, shapes = zip(*batch, strict=True)
             for people, shape in zip(self._people(np.stack(pictures), scales), shapes, strict=True):
                 yield _in_picture(people, shape)[: self._limit]

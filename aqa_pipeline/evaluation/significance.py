@@ -13,14 +13,15 @@ responsibility, EMNLP 2020, on reporting it; the formula is the usual one of a n
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations, islice
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aqa_pipeline import streams
 from aqa_pipeline.errors import InputError
 from aqa_pipeline.evaluation import comparisons, permutation, scores
 from aqa_pipeline.evaluation.draws import Draws
@@ -144,7 +145,7 @@ def _permuted(
     if scores.family(metric) is None:
         return dict.fromkeys(common, np.nan)
     found, n = {}, enough_permutations(len(common))
-    for pairs in _batches(common, max(1, HELD // (2 * n * len(datasets)))):
+    for pairs in streams.batches(common, max(1, HELD // (2 * n * len(datasets)))):
         made = [
             _exchanged(draw, {pair: common[pair][number] for pair in pairs}, dataset, metric, n_permutations=n)
             for number, dataset in enumerate(datasets)
@@ -177,13 +178,6 @@ def _exchanged(
 def enough_permutations(n_pairs: int) -> int:
     """So many that the smallest p there can be is half of `LEVEL` when it has been corrected for all pairs."""
     return max(PERMUTATIONS, math.ceil(2 * n_pairs / LEVEL))
-
-
-def _batches(pairs: Iterable[Pair], size: int) -> Iterator[tuple[Pair, ...]]:
-    """`itertools.batched`, which Python 3.11 does not have."""
-    rest = iter(pairs)
-    while batch := tuple(islice(rest, size)):
-        yield batch
 
 
 def _means(parts: Sequence[Sequence[Sampled]], metric: str) -> list[Sampled]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
+from aqa_pipeline import streams
 from aqa_pipeline import weights as stored_weights
 from aqa_pipeline.errors import InputError
 from aqa_pipeline.layers import crops, inference
@@ -36,7 +37,7 @@ class Extractor:
             raise InputError("no athlete in any frame, expected at least one box")
         maps = crops.matrices(*crops.squares(boxes, padding=self._padding), size=self._size)
         cut = (crops.cut(f, maps[i], size=self._size) for i, f in enumerate(frames) if present[i])
-        seen = np.concatenate([self._encode(batch) for batch in inference.batches(cut, self._batch)])  # (present, D)
+        seen = np.concatenate([self._encode(batch) for batch in streams.batches(cut, self._batch)])  # (present, D)
         return seen[_nearest(present)]
 
     @torch.inference_mode()

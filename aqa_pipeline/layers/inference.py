@@ -1,10 +1,8 @@
-"""Picture networks at work: choosing the device, preparing a trained network, feeding it in batches."""
+"""Picture networks at work: choosing the device, preparing a trained network, feeding it."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -12,8 +10,6 @@ from torch import nn
 
 from aqa_pipeline.errors import InputError
 from aqa_pipeline.layers import convolutions
-
-Item = TypeVar("Item")
 
 
 def choose_device(name: str) -> torch.device:
@@ -70,10 +66,3 @@ def to_input(pictures: Sequence[np.ndarray] | np.ndarray, device: torch.device) 
     batch = torch.from_numpy(np.ascontiguousarray(np.stack(pictures))).to(device)
     scaled = batch.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)  # channels last already in memory
     return scaled.to(precision(device))
-
-
-def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Lists of `size` items, the last one shorter; no more than one list is held at a time."""
-    items = iter(items)
-    while batch := list(itertools.islice(items, size)):
-        yield batch

@@ -1,4 +1,4 @@
-"""Devices, batches and the picture's way into a network."""
+"""Devices and the picture's way into a network."""
 
 import numpy as np
 import pytest
@@ -50,17 +50,3 @@ def test_pictures_become_channels_between_minus_one_and_one():
     assert batch.shape == (2, 3, 3, 5)
     assert batch[1, :, 2, 4].tolist() == pytest.approx([1, -1, -0.6])
     assert batch.is_contiguous(memory_format=torch.channels_last)
-
-
-def test_batches_do_not_run_ahead():
-    asked = []
-
-    def source():
-        for item in range(7):
-            asked.append(item)
-            yield item
-
-    batches = inference.batches(source(), 3)
-    assert next(batches) == [0, 1, 2]
-    assert asked == [0, 1, 2]
-    assert list(batches) == [[3, 4, 5], [6]]
