@@ -13,9 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from aqa_pipeline.errors import InputError
-from aqa_pipeline.features import _signals as signals
-from aqa_pipeline.features._skeletons import skeleton
-from aqa_pipeline.features.body_motion import body_scale, face_one_way
+from aqa_pipeline.features import body_motion
 from aqa_pipeline.keypoint_sets import KeypointSet
 
 GROUPS = ("legs", "arms", "trunk", "head")
@@ -42,52 +40,43 @@ def group_of(points: KeypointSet) -> np.ndarray:
 
 
 class Body:
-    """One athlete's keypoints (T, K, 3), without gaps, facing one way, parted into where the trunk is and the rest."""
+    """One athlete without gaps, facing one way, of keypoints (T, K, 3)."""
 
-    def __init__(self, keypoints: np.ndarray, points: KeypointSet, *, min_confidence: float = 0.05) -> None:
-        human = skeleton(points.name, points="body")
-        positions = signals.fill_gaps(signals.split(keypoints, min_confidence=min_confidence))
-        self.positions = face_one_way(positions, human)  # (T, K, 2)
-        self.size = body_scale(human.derive(self.positions), human)
-        self.points, self.groups = points, group_of(points)
+    def __init__(self, keypoints: np.ndarray, points: KeypointSet) -> None:
+        human = body_motion.skeleton(points.name, points="body")
+        self.positions = body_motion.positions_of(keypoints, human)  # (T, K, 2)
+        self.size = body_motion.body_scale(human.derive(self.positions), human)
+        groups = group_of(points)
+        self.groups = groups  # (K,)
+        self._is_trunk = (groups == GROUPS.index("trunk"))[:, None]
+        self._on_hips = self._is_trunk | (groups == GROUPS.index("legs"))[:, None]
+        self._pairs = [[points.index(f"{side}_{joint}") for side in ("left", "right")] for joint in ("hip", "shoulder")]
 
-    def __len__(self) -> int:
-        return len(self.positions)
+    def parts(self, positions: np.ndarray) -> np.ndarray:
+        """Where each point is (T, K, 2) from what it hangs on, in sizes of this body.
 
-    def _middle(self, positions: np.ndarray, joint: str) -> np.ndarray:
-        pair = [self.points.index(f"{side}_{joint}") for side in ("left", "right")]
-        return positions[:, pair].mean(axis=1)
-
-    def parts(self, positions: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Hips (T, 2), the trunk's rotation (T, 2, 2) and where each point is (T, K, 2) from what it hangs on.
-
-        Points of legs are taken from the hips and those of arms and head from the shoulders, in the frame of the trunk,
-        those of the trunk from the hips in the frame of the picture; all but the hips in sizes of the body.
+        Points of legs are taken from the hips and those of arms and head from the shoulders, along and across the
+        trunk; those of the trunk from the hips, as they lie in the picture.
         """
-        hips, shoulders = self._middle(positions, "hip"), self._middle(positions, "shoulder")
-        along = _unit(shoulders - hips)
-        turn = np.stack([along, np.stack([-along[:, 1], along[:, 0]], axis=1)], axis=2)  # trunk to picture
-        from_trunk = positions - np.where(self._on_hips, hips[:, None], shoulders[:, None])
-        local = np.where(self._is_trunk, from_trunk, np.einsum("tji,tkj->tki", turn, from_trunk))
-        return hips, turn, local / self.size
+        hips, shoulders, turn = self._trunk(positions)
+        away = positions - np.where(self._on_hips, hips[:, None], shoulders[:, None])
+        return np.where(self._is_trunk, away, np.einsum("tji,tkj->tki", turn, away)) / self.size
 
-    @property
-    def _is_trunk(self) -> np.ndarray:
-        return (self.groups == GROUPS.index("trunk"))[None, :, None]
-
-    @property
-    def _on_hips(self) -> np.ndarray:
-        return self._is_trunk | (self.groups == GROUPS.index("legs"))[None, :, None]
-
-    def assembled(self, hips: np.ndarray, local: np.ndarray) -> np.ndarray:
-        """Positions (T, K, 2) of parts (T, K, 2) of whomever, in this body's size, with the hips (T, 2) in place."""
-        trunk = hips[:, None] + self.size * local
-        middle = self._middle(trunk, "hip"), self._middle(trunk, "shoulder")
-        along = _unit(middle[1] - middle[0])
-        turn = np.stack([along, np.stack([-along[:, 1], along[:, 0]], axis=1)], axis=2)
-        root = np.where(self._on_hips, middle[0][:, None], middle[1][:, None])
-        rest = root + self.size * np.einsum("tij,tkj->tki", turn, local)
+    def assembled(self, parts: np.ndarray) -> np.ndarray:
+        """Positions (T, K, 2) of parts (T, K, 2) of whomever, in this body's size and with its hips in their place."""
+        own_hips = self._trunk(self.positions)[0]
+        trunk = own_hips[:, None] + self.size * parts
+        hips, shoulders, turn = self._trunk(trunk)
+        root = np.where(self._on_hips, hips[:, None], shoulders[:, None])
+        rest = root + self.size * np.einsum("tij,tkj->tki", turn, parts)
         return np.where(self._is_trunk, trunk, rest)
+
+    def _trunk(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Middles of hips and shoulders (T, 2), and the rotation (T, 2, 2) from the trunk's axes to the picture's."""
+        hips, shoulders = (positions[:, pair].mean(axis=1) for pair in self._pairs)
+        along = shoulders - hips
+        along = along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
+        return hips, shoulders, np.stack([along, np.stack([-along[:, 1], along[:, 0]], axis=1)], axis=2)
 
 
 def exchanged(
@@ -97,22 +86,14 @@ def exchanged(
 
     `own_bounds`, `other_bounds`: first frames of the steps, and the number of frames, as `steps.bounds` gives them.
     """
-    hips, _, local = own.parts(own.positions)
-    positions = _in_time(other.positions, other_bounds, own_bounds)
-    of_other = other.parts(positions)[2]
-    is_own = members[own.groups][None, :, None]
-    found = own.assembled(hips, np.where(is_own, local, of_other))
+    of_other = other.parts(_in_time(other.positions, other_bounds, own_bounds))
+    found = own.assembled(np.where(members[own.groups][:, None], own.parts(own.positions), of_other))
     return np.concatenate([found, np.ones((*found.shape[:2], 1))], axis=2)
 
 
 def _in_time(positions: np.ndarray, bounds: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Positions at the moments of other steps: (T, K, 2) -> (wanted[-1], K, 2), linear between two frames."""
-    # Repeated bounds (a step of no frames) would make the map ambiguous; the later one counts.
     times = np.interp(np.arange(wanted[-1]), wanted, bounds).clip(0, len(positions) - 1)
     left = np.minimum(times.astype(int), max(len(positions) - 2, 0))
     share = (times - left)[:, None, None]
     return (1 - share) * positions[left] + share * positions[np.minimum(left + 1, len(positions) - 1)]
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)

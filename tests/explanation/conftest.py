@@ -8,7 +8,7 @@ from aqa_pipeline import keypoint_sets
 COCO = keypoint_sets.get("coco_17")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def athlete():
     """Makes keypoints (T, 17, 3) of a body whose trunk turns; angles in degrees, against the trunk or the thigh."""
 

@@ -41,8 +41,7 @@ def test_a_set_without_hips_is_refused():
 
 def test_parts_put_together_again_are_the_body(athlete):
     body = Body(athlete(turns=1.3), COCO)
-    hips, _, local = body.parts(body.positions)
-    np.testing.assert_allclose(body.assembled(hips, local), body.positions, atol=1e-9)
+    np.testing.assert_allclose(body.assembled(body.parts(body.positions)), body.positions, atol=1e-9)
 
 
 def test_a_gap_is_filled(athlete):

@@ -1,0 +1,138 @@
+"""Which explanations may be shown: those that found the fault where it had been put in.
+
+`benchmarks/explanations.py` puts one fault into simulated dives and writes `tested.csv`: of each row and kind of
+explanation, how often the part that is blamed (`Contributions.lowest`) is the part with the fault, beside chance and
+beside a control, the same system after training with permuted marks. Two kinds of lines:
+
+- fault: of the dives with this fault, how often its part was blamed. A step or joint group that holds the fault is right.
+- part: where this part was blamed, how often it had the fault; beside it, how often this part has the fault at all.
+
+A line has passed where the 95 % interval of the rate lies above chance, and that of its lead over the control above
+zero. What is asked for and has not passed is an InputError that says what was found.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aqa_pipeline.errors import InputError
+from aqa_pipeline.explanation.contributions import Contributions
+
+TESTED = Path(__file__).with_name("tested.csv")
+KINDS = ("steps", "constant_steps", "joints")
+COLUMNS = ("row", "kind", "of", "name", "n", "rate", "low", "high", "chance", "control", "lead_low", "passed")
+
+# Where a fault of `simdive.faults` shows. A late opening is a flight that lasts too long and an entry that is too short,
+# and the time at which things happen is no part of the body. Where the hips bend, trunk and legs do. Nothing that is
+# read here shows the splash, nor how far from the board the dive passes; 17 points have no toes.
+STEPS_OF = {
+    "lean": ("take_off",),
+    "knees": ("flight",),
+    "legs_apart": ("flight",),
+    "loose": ("flight",),
+    "opening": ("flight", "entry"),
+    "rotation": ("entry",),
+    "arch": ("entry",),
+    "line_knees": ("entry",),
+    "arms": ("entry",),
+    "twist": ("entry",),
+}
+JOINTS_OF = {
+    "lean": ("trunk",),
+    "knees": ("legs",),
+    "legs_apart": ("legs",),
+    "loose": ("legs", "trunk"),
+    "rotation": ("trunk",),
+    "arch": ("legs", "trunk"),
+    "line_knees": ("legs",),
+    "arms": ("arms",),
+    "twist": ("trunk",),
+}
+PARTS_OF: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "steps": STEPS_OF, "constant_steps": STEPS_OF, "joints": JOINTS_OF,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table."""
+
+    row: str
+    kind: str
+    of: str  # "fault" or "part"
+    name: str
+    n: int  # dives
+    rate: float
+    low: float
+    high: float
+    chance: float
+    control: float  # rate of the control
+    lead_low: float  # lower end of the interval of rate minus control
+    passed: bool
+
+
+@functools.cache
+def lines() -> tuple[Line, ...]:
+    """The table of tests."""
+    with TESTED.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    numbers = ("rate", "low", "high", "chance", "control", "lead_low")
+    return tuple(
+        Line(
+            *(r[k] for k in ("row", "kind", "of", "name")),
+            n=int(r["n"]),
+            **{k: float(r[k]) for k in numbers},
+            passed=r["passed"] == "True",
+        )
+        for r in rows
+    )
+
+
+def faults_found(row: str, kind: str) -> list[str]:
+    """Faults that this kind of explanation of a row ("system.variant") was shown to find."""
+    return [line.name for line in _of(row, kind) if line.of == "fault" and line.passed]
+
+
+def expect_shown(row: str, kind: str) -> None:
+    """InputError where contributions of this kind are not to be shown for a row, because no fault was found by them."""
+    if not faults_found(row, kind):
+        found = max((line for line in _of(row, kind) if line.of == "fault"), key=lambda line: line.rate - line.chance)
+        raise InputError(
+            f"contributions of {kind}, {row}: found no fault that was put into simulated dives, so none are shown "
+            f"(the best, {found.name}: {_words(found)})"
+        )
+
+
+def blamed(contributions: Contributions, row: str, kind: str) -> str:
+    """The part with the lowest contribution, where blame of it has passed; else an InputError that says why not."""
+    expect_shown(row, kind)
+    part = contributions.lowest
+    line = next((line for line in _of(row, kind) if line.of == "part" and line.name == part), None)
+    if line is None:
+        raise InputError(f"blame of {part}, {row}: never tested, as no fault of ours shows there")
+    if not line.passed:
+        raise InputError(f"blame of {part}, {row}: not shown, for it was right too seldom ({_words(line)})")
+    return part
+
+
+def _of(row: str, kind: str) -> list[Line]:
+    if kind not in KINDS:
+        raise InputError(f"kind: found '{kind}', expected one of {', '.join(KINDS)}")
+    found = [line for line in lines() if (line.row, line.kind) == (row, kind)]
+    if not found:
+        known = sorted({line.row for line in lines() if line.kind == kind})
+        raise InputError(
+            f"contributions of {kind}, {row}: never tested, so none are shown; tested: {', '.join(known) or 'none'}"
+        )
+    return found
+
+
+def _words(line: Line) -> str:
+    return (
+        f"{line.rate:.2f} of {line.n}, 95 % interval {line.low:.2f} to {line.high:.2f}; chance {line.chance:.2f},"
+        f" control {line.control:.2f}"
+    )
