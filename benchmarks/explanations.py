@@ -190,7 +190,7 @@ def judged(table: pd.DataFrame, fault: str, dives: Sequence[str], kind: str) -> 
 
 
 def lines_of(bench: Bench, row: str, kind: str) -> tuple[list[tested.Line], dict[str, float]]:
-    """The tests of one row and kind, and by fault how often the change from the dive without it is in the right part."""
+    """The tests of one row and kind, and by fault how often what changed most from the dive without it is right."""
     tables = {which: explained(bench, row, which, kind) for which in ("trained", "control")}
     parts = list(tables["trained"].columns)
     dives = sorted(v.removeprefix(f"{CLEAN}.") for v in bench.injected["video_id"] if v.startswith(f"{CLEAN}."))
@@ -340,24 +340,23 @@ def _measured(
 
 
 def fault_table(lines: Sequence[tested.Line], by_change: Mapping[tuple[str, str, str], float]) -> Iterator[str]:
-    yield "| row | kind | fault | dives | right | 95 % interval | chance | control | by change | passed |"
+    yield "| row | kind | fault | dives | right | 95 % interval | chance | control | passed | by change |"
     yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
-    for line in (line for line in lines if line.of == "fault"):
-        change = by_change[line.row, line.kind, line.name]
-        yield (
-            f"| `{line.row}` | {line.kind} | {line.name} | {line.n} | {line.rate:.2f} | {line.low:.2f} to {line.high:.2f}"
-            f" | {line.chance:.2f} | {line.control:.2f} | {change:.2f} | {'yes' if line.passed else 'no'} |"
-        )
+    for line in lines:
+        if line.of == "fault":
+            yield f"{_cells(line)} {by_change[line.row, line.kind, line.name]:.2f} |"
 
 
 def part_table(lines: Sequence[tested.Line]) -> Iterator[str]:
     yield "| row | kind | blamed | dives | right | 95 % interval | has the fault anyway | control | passed |"
     yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
-    for line in (line for line in lines if line.of == "part"):
-        yield (
-            f"| `{line.row}` | {line.kind} | {line.name} | {line.n} | {line.rate:.2f} | {line.low:.2f} to {line.high:.2f}"
-            f" | {line.chance:.2f} | {line.control:.2f} | {'yes' if line.passed else 'no'} |"
-        )
+    yield from (_cells(line) for line in lines if line.of == "part")
+
+
+def _cells(line: tested.Line) -> str:
+    interval, passed = f"{line.low:.2f} to {line.high:.2f}", "yes" if line.passed else "no"
+    words = [f"`{line.row}`", line.kind, line.name, line.n, f"{line.rate:.2f}", interval]
+    return "| " + " | ".join(map(str, [*words, f"{line.chance:.2f}", f"{line.control:.2f}", passed])) + " |"
 
 
 def deletion_table(curves: Mapping[str, Mapping[str, np.ndarray]]) -> Iterator[str]:
@@ -466,8 +465,8 @@ Of the dives whose explanation blames a part, how many have the fault there, bes
 ## Deletion
 
 Each step of a dive with a fault is cut into two pieces; pieces are replaced by those of training dives that the
-explanation has not seen, most blamed first. The figures are the rise of the predicted execution (0 to 30), the mean over
-one to five pieces of six.
+explanation has not seen, most blamed first. The figures are the rise of the predicted execution (0 to 30), the mean
+over one to five pieces of six.
 
 ![The rise of the mark as pieces are removed, by row](explanations.png)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,10 +98,12 @@ def values(
     found = {name: read[of] for name, (_, of) in MEASURES.items() if of}
     upward = points[..., :2] * (1.0, -1.0)
     until = upward[: max(int(entry) + 1, 2)]
-    found["knee_bend_take_off"] = _deepest(upward[: max(bounds[1], 1)])
     found["open_before_entry"] = -found["open_before_entry"]
-    found["somersaults"] = _turns(readability.trunk_angle(until))
-    found["half_twists"] = _half_twists(until[bounds[1] :])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a frame without any seen point is a NaN, not a warning
+        found["knee_bend_take_off"] = _deepest(upward[: max(bounds[1], 1)])
+        found["somersaults"] = _turns(readability.trunk_angle(until))
+        found["half_twists"] = _half_twists(until[bounds[1] :])
     return {name: found[name] for name in MEASURES}
 
 

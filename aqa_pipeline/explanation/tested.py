@@ -4,7 +4,7 @@
 explanation, how often the part that is blamed (`Contributions.lowest`) is the part with the fault, beside chance and
 beside a control, the same system after training with permuted marks. Two kinds of lines:
 
-- fault: of the dives with this fault, how often its part was blamed. A step or joint group that holds the fault is right.
+- fault: of the dives with this fault, how often a step or a group of joints was blamed that holds it.
 - part: where this part was blamed, how often it had the fault; beside it, how often this part has the fault at all.
 
 A line has passed where the 95 % interval of the rate lies above chance, and that of its lead over the control above
@@ -26,9 +26,9 @@ TESTED = Path(__file__).with_name("tested.csv")
 KINDS = ("steps", "constant_steps", "joints")
 COLUMNS = ("row", "kind", "of", "name", "n", "rate", "low", "high", "chance", "control", "lead_low", "passed")
 
-# Where a fault of `simdive.faults` shows. A late opening is a flight that lasts too long and an entry that is too short,
-# and the time at which things happen is no part of the body. Where the hips bend, trunk and legs do. Nothing that is
-# read here shows the splash, nor how far from the board the dive passes; 17 points have no toes.
+# Where a fault of `simdive.faults` shows. A late opening is a flight that lasts too long and an entry that is too
+# short, and the time at which things happen is no part of the body. Where the hips bend, trunk and legs do. No feature
+# of 17 points shows the toes, the splash, or how far from the board the dive passes.
 STEPS_OF = {
     "lean": ("take_off",),
     "knees": ("flight",),

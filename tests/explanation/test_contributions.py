@@ -35,11 +35,12 @@ def samples():
 def keypoints(samples, athlete, tmp_path_factory):
     """A store of athletes who bend their knees from frame 22 on: the more, the lower the mark; ALTERED most of all."""
     path = tmp_path_factory.mktemp("keypoints") / "0000.h5"
-    begun = np.clip((np.arange(T) - 22) / 4, 0, 1)
+    begun, rng = np.clip((np.arange(T) - 22) / 4, 0, 1), np.random.default_rng(1)
     with stores.write(path, kind="keypoints", version=1, made_by={}) as store:
         for row in samples.itertuples():
             bent = 90 if row.video_id == ALTERED else 4 * (28 - row.score / 3)
             points = athlete(T, knee=5 + bent * begun, size=20 + 0.1 * row.score)
+            points[..., :2] += rng.normal(0, 0.3, points[..., :2].shape)
             store.put(row.video_id, {"keypoints": points}, keypoint_set="coco_17", fps=25.0, width=320, height=180)
     return path
 
