@@ -149,9 +149,8 @@ class Bench:
 def asked(bench: Bench, row: str, run: Path, inputs: dict, ids: Sequence[str], *, held_out: bool = False) -> Asked:
     """All of these dives, with the half of the background that explains or the half that is held out."""
     samples = pd.concat([bench.known, bench.injected], ignore_index=True)
-    background = {}
-    for video_id in ids:
-        options = contributions.background_of(samples, bench.training, video_id, count=BACKGROUND)
+    background = contributions.background_of(samples, bench.training, ids, count=BACKGROUND)
+    for video_id, options in background.items():
         half = (len(options) + 1) // 2
         background[video_id] = options[half:] if held_out else options[:half]
     return Asked(run, samples, inputs, background, bench.draws_of(row))

@@ -80,7 +80,7 @@ class Asked:
     inputs: Mapping[str, Features]  # by modality
     background: Mapping[str, Sequence[str]]  # clips of the training part for each clip that is asked for
     draws: pd.DataFrame | None = None  # a run that compares clips: the exemplars of each, as rows of the part "test"
-    known_steps: bool = True  # the data's own transitions count, where there are any; else see `transitions_of`
+    known_steps: bool = True  # the data's own transitions count, where there are any; else see `step_bounds`
     _rows: dict[tuple[str, str], Rows] = field(default_factory=dict)
 
     def rows(self, modality: str, video_id: str) -> Rows:
@@ -143,7 +143,7 @@ def step_bounds(asked: Asked, *, pieces: int = 1) -> dict[str, np.ndarray]:
     """
     table = asked.samples.set_index("video_id")
     everybody = _everybody(asked)
-    length = {v: int(table.at[v, "last_frame"] - table.at[v, "first_frame"]) + 1 for v in everybody}
+    length = {v: _length(table.loc[v], asked) for v in everybody}
     known = {v: transitions.of_steps(table.at[v, "steps"], length[v]) for v in everybody}
     predicted = _predicted_transitions(asked)
     found: dict[str, Any] = {}
@@ -158,6 +158,14 @@ def step_bounds(asked: Asked, *, pieces: int = 1) -> dict[str, np.ndarray]:
     if unknown:
         raise InputError(f"steps of '{unknown[0]}': not known of it nor of its background, expected those of one clip")
     return {video_id: steps.bounds(of, length[video_id], pieces=pieces) for video_id, of in found.items()}
+
+
+def _length(sample: pd.Series, asked: Asked) -> int:
+    """Frames of a clip; where the data set does not say, until the last that features begin at."""
+    length = sample["last_frame"] - sample["first_frame"] + 1  # NA where either is missing
+    if isinstance(length, int | np.integer):
+        return int(length)
+    return 1 + max(int(asked.rows(modality, str(sample.name)).first_frames[-1]) for modality in asked.inputs)
 
 
 def _everybody(asked: Asked) -> list[str]:
@@ -245,13 +253,22 @@ def _bodies(
 
 
 def background_of(
-    samples: pd.DataFrame, training: Sequence[str], video_id: str, *, count: int = BACKGROUND, seed: int = 0
-) -> list[str]:
-    """Clips of the training part to compare a clip with, drawn from its own action type or the nearest."""
+    samples: pd.DataFrame,
+    training: Sequence[str],
+    video_ids: Sequence[str],
+    *,
+    count: int = BACKGROUND,
+    seed: int = 0,
+) -> dict[str, list[str]]:
+    """Clips of the training part to compare each clip with, drawn from its own action type or the nearest."""
     from aqa_pipeline.training.pairs import by_kinship
 
     known = samples.set_index("video_id").sort_index()
     known = known.assign(action_type=known["action_type"].fillna(""))
-    options = sorted(by_kinship(known, sorted(training))(video_id))
-    rng = np.random.default_rng([seed, len(options)])
-    return [options[i] for i in rng.permutation(len(options))[:count] if options[i] != video_id]
+    candidates = by_kinship(known, sorted(training))
+    found = {}
+    for video_id in video_ids:
+        options = [other for other in candidates(video_id) if other != video_id]
+        order = np.random.default_rng([seed, len(options)]).permutation(len(options))
+        found[video_id] = [options[i] for i in order[:count]]
+    return found

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aqa_pipeline.errors import InputError
 from aqa_pipeline.training import runs
 from aqa_pipeline.training.data import Features
 
@@ -112,4 +113,7 @@ def _for_each(draws: pd.DataFrame | None, source_of: Mapping[str, str]) -> pd.Da
     if draws is None:
         return None
     own = dict(iter(draws[draws["part"] == "test"].groupby("query")))
+    for source in source_of.values():
+        if source not in own:
+            raise InputError(f"draws of '{source}': none in the part test, expected one for each exemplar")
     return pd.concat([own[source].assign(query=name) for name, source in source_of.items()], ignore_index=True)

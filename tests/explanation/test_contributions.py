@@ -63,9 +63,10 @@ def asked(request, samples, keypoints, tmp_path_factory):
     with runs.open_inputs(runs.Files(features=[path]), threads=1) as inputs:
         run = runs.train(settings, samples, folds, inputs, draws=draws, device="cpu")
         runs.save(run, folder)
-        training = runs.parts_of(folds, fold, inputs)["train"]
+        training = samples[samples["video_id"].isin(runs.parts_of(folds, fold, inputs)["train"])]
         predicted = run.predict([ALTERED], draws, "cpu")["predicted"][0]
-        yield Asked(folder, samples, inputs, {ALTERED: training[:3]}, draws), predicted, run
+        best = training.nlargest(3, "score")["video_id"].tolist()
+        yield Asked(folder, samples, inputs, {ALTERED: best}, draws), predicted, run
 
 
 def test_steps_sum_to_the_prediction(asked):
@@ -129,3 +130,14 @@ def test_what_cannot_be_explained_is_refused(asked, keypoints):
         contributions.of_steps(Asked(about.run, about.samples, about.inputs, {ALTERED: []}, about.draws))
     with pytest.raises(InputError, match="keypoints of 'v00': in none of 0 stores"):
         contributions.of_joints(about, [])
+
+
+def test_the_background_is_drawn_from_the_same_type(samples):
+    types = ["107b"] * 7 + ["5253b"] * 7
+    table = samples.assign(action_type=types)
+    training = table["video_id"].tolist()[1:]
+    found = contributions.background_of(table, training, ["v00", "v09"], count=4)
+    assert set(found["v00"]) <= {f"v{i:02d}" for i in range(1, 7)}
+    assert set(found["v09"]) <= {f"v{i:02d}" for i in range(7, 14)} - {"v09"}
+    assert [len(ids) for ids in found.values()] == [4, 4]
+    assert found == contributions.background_of(table, training, ["v00", "v09"], count=4)
