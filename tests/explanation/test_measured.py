@@ -13,7 +13,8 @@ ABOUT = dict(keypoint_set="coco_17", fps=FPS, bounds=BOUNDS)
 
 def test_angles_turns_and_tilt(athlete):
     found = measured.values(athlete(T, turns=1.5, arm=12, hip=40, knee=25), **ABOUT)
-    assert found["knee_bend_flight"] == found["knee_bend_entry"] == pytest.approx(25, abs=0.5)
+    assert found["knee_bend_flight"] == pytest.approx(25, abs=0.5)
+    assert found["knee_bend_entry"] == pytest.approx(25, abs=0.5)
     assert found["knee_bend_take_off"] == pytest.approx(25, abs=0.5)
     assert found["hip_angle_flight"] == pytest.approx(140, abs=0.5)
     assert found["arms_from_line_entry"] == pytest.approx(12, abs=0.5)
@@ -39,7 +40,7 @@ def test_half_twists_are_the_sides_that_the_camera_sees(athlete):
     assert measured.values(points, **ABOUT)["half_twists"] == 3
 
 
-def test_the_entry_is_where_the_trunk_is_last_seen(athlete):
+def test_the_entry_is_where_the_elbows_are_last_seen(athlete):
     points = athlete(T)
     points[42:, :, 2] = 0.05
     assert measured.entry_of(points, BOUNDS) == 41
