@@ -297,6 +297,19 @@ def _random(held_out: Sequence[Contributions]) -> np.ndarray:
     return np.array([[c.worth[left == n - k].mean() - c.worth[-1] for k in range(n + 1)] for c in held_out])
 
 
+def deletion_line(row: str, curves: Mapping[str, np.ndarray]) -> tested.Line:
+    """Mean rise over all numbers of pieces but none and all, which are the same in every order."""
+    rises = np.stack([curves[name][:, 1:-1].mean(axis=1) for name in ("blamed", "random", "control")])
+    blamed, random, control = rises.mean(axis=1)
+    draws = _resampled(rises)
+    low, high = np.quantile(draws[0], (0.025, 0.975))
+    leads = [float(np.quantile(draws[0] - draws[i], 0.025)) for i in (1, 2)]
+    return tested.Line(
+        row, "steps", "deletion", "pieces", n=rises.shape[1], rate=float(blamed), low=float(low), high=float(high),
+        chance=float(random), control=float(control), lead_low=leads[1], passed=min(leads) > 0,
+    )  # fmt: skip
+
+
 # ---- measured angles ----
 
 
@@ -358,18 +371,12 @@ def _cells(line: tested.Line) -> str:
     return "| " + " | ".join(map(str, [*words, f"{line.chance:.2f}", f"{line.control:.2f}", passed])) + " |"
 
 
-def deletion_table(curves: Mapping[str, Mapping[str, np.ndarray]]) -> Iterator[str]:
-    yield "| row | dives | blamed | random | control | blamed minus random | blamed minus control |"
+def deletion_table(lines: Sequence[tested.Line]) -> Iterator[str]:
+    yield "| row | dives | blamed first | 95 % interval | in any order | by the control | passed |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
-    for row, of in curves.items():
-        area = np.stack([of[name][:, 1:-1].mean(axis=1) for name in ("blamed", "random", "control")])
-        draws = _resampled(area)
-        leads = [
-            f"{(area[0] - area[i]).mean():+.2f} ({np.quantile(draws[0] - draws[i], 0.025):+.2f} to"
-            f" {np.quantile(draws[0] - draws[i], 0.975):+.2f})"
-            for i in (1, 2)
-        ]
-        yield f"| `{row}` | {area.shape[1]} | " + " | ".join([*(f"{a:+.2f}" for a in area.mean(axis=1)), *leads]) + " |"
+    for line in (line for line in lines if line.of == "deletion"):
+        figures = f"{line.rate:+.2f} | {line.low:+.2f} to {line.high:+.2f} | {line.chance:+.2f} | {line.control:+.2f}"
+        yield f"| `{line.row}` | {line.n} | {figures} | {'yes' if line.passed else 'no'} |"
 
 
 def angle_table(rows: Sequence[Mapping[str, float | str | int]]) -> Iterator[str]:
@@ -427,11 +434,12 @@ def main() -> None:
             of_kind, changes = lines_of(bench, row, kind)
             lines += of_kind
             by_change |= {(row, kind, fault): rate for fault, rate in changes.items()}
-    write_csv(tested.TESTED, [vars(line) for line in lines], tested.COLUMNS)
     curves = {row: deletion(bench, row) for row in options.rows}
+    lines += [deletion_line(row, of) for row, of in curves.items()]
+    write_csv(tested.TESTED, [vars(line) for line in lines], tested.COLUMNS)
     plot(curves, Path(__file__).with_suffix(".png"))
     tables = dict(
-        faults=fault_table(lines, by_change), parts=part_table(lines), deletion=deletion_table(curves),
+        faults=fault_table(lines, by_change), parts=part_table(lines), deletion=deletion_table(lines),
         angles=angle_table(angles),
     )  # fmt: skip
     text = REPORT.format(dives=options.dives, **{name: "\n".join(table) for name, table in tables.items()})
@@ -465,7 +473,7 @@ Of the dives whose explanation blames a part, how many have the fault there, bes
 
 Each step of a dive with a fault is cut into two pieces; pieces are replaced by those of training dives that the
 explanation has not seen, most blamed first. The figures are the rise of the predicted execution (0 to 30), the mean
-over one to five pieces of six.
+over one to five pieces of six. *Passed*: the intervals of the leads over any order and over the control lie above zero.
 
 ![The rise of the mark as pieces are removed, by row](explanations.png)
 

@@ -2,13 +2,16 @@
 
 `benchmarks/explanations.py` puts one fault into simulated dives and writes `tested.csv`: of each row and kind of
 explanation, how often the part that is blamed (`Contributions.lowest`) is the part with the fault, beside chance and
-beside a control, the same system after training with permuted marks. Two kinds of lines:
+beside a control, the same system after training with permuted marks. Three kinds of lines:
 
 - fault: of the dives with this fault, how often a step or a group of joints was blamed that holds it.
 - part: where this part was blamed, how often it had the fault; beside it, how often this part has the fault at all.
+- deletion, of steps: by how much the mark rises when the pieces that are blamed most are taken out, beside pieces at
+  random, and those that the control blames.
 
 A line has passed where the 95 % interval of the rate lies above chance, and that of its lead over the control above
-zero. What is asked for and has not passed is an InputError that says what was found.
+zero; of deletion, those of both leads above zero. What is asked for and has not passed is an InputError that says what
+was found.
 """
 
 from __future__ import annotations
@@ -63,10 +66,10 @@ class Line:
 
     row: str
     kind: str
-    of: str  # "fault" or "part"
+    of: str  # "fault", "part" or "deletion"
     name: str
     n: int  # dives
-    rate: float
+    rate: float  # of deletion, marks
     low: float
     high: float
     chance: float
@@ -98,13 +101,22 @@ def faults_found(row: str, kind: str) -> list[str]:
 
 
 def expect_shown(row: str, kind: str) -> None:
-    """InputError where contributions of this kind are not to be shown for a row, because no fault was found by them."""
+    """InputError where contributions of this kind are not to be shown for a row.
+
+    They found no fault, or what they blame moves the mark no more when it is taken out than anything else.
+    """
     if not faults_found(row, kind):
         found = max((line for line in _of(row, kind) if line.of == "fault"), key=lambda line: line.rate - line.chance)
         raise InputError(
             f"contributions of {kind}, {row}: found no fault that was put into simulated dives, so none are shown "
             f"(the best, {found.name}: {_words(found)})"
         )
+    for line in lines():
+        if line.row == row and line.of == "deletion" and not line.passed and kind != "joints":
+            raise InputError(
+                f"contributions of {kind}, {row}: not shown, for the mark moves no more without what is blamed"
+                f" ({line.rate:+.2f}; at random {line.chance:+.2f}, by the control {line.control:+.2f})"
+            )
 
 
 def blamed(contributions: Contributions, row: str, kind: str) -> str:
