@@ -6,7 +6,7 @@ RESULTS are those of the default run, of whose fold 0 the runs are taken. FOLDER
 that was stopped goes on where it was. Written are explanations.md and explanations.png beside this script, and the
 tables that the package goes by: aqa_pipeline/explanation/tested.csv and angles.csv.
 
-Every dive is simulated once with all its faults at a quarter, and once more for each fault, with that one put in; then
+Every dive is simulated once with all its faults at a half, and once more for each fault, with that one put in; then
 rendered, and the real stages find the athlete, the keypoints and the features.
 """
 
@@ -27,7 +27,7 @@ from aqa_pipeline.simdive.judging import DEDUCTIONS
 from aqa_pipeline.training import runs
 from aqa_pipeline.training.pairs import draw_pairs
 
-SEED, OTHERS, SIZE = 61001, 0.25, 1.3  # size: in scales of its deduction, of which it costs 79 % then
+SEED, OTHERS, SIZE = 61001, 0.5, 1.3  # size: in scales of its deduction, of which it costs 79 % then
 CLEAN = "none"
 FAULTS = tuple(tested.STEPS_OF)
 ROWS = (
@@ -179,38 +179,46 @@ def explained(bench: Bench, row: str, which: str, kind: str) -> pd.DataFrame:
 # ---- hits ----
 
 
-def judged(table: pd.DataFrame, fault: str, dives: Sequence[str], kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """Blamed part of each dive with this fault, alone and by what changed from the dive without it."""
-    with_fault = table.loc[[f"{fault}.{dive}" for dive in dives]]
-    without = table.loc[[f"{CLEAN}.{dive}" for dive in dives]]
-    change = with_fault.to_numpy() - without.to_numpy()
-    parts = np.array(table.columns)
-    return parts[with_fault.to_numpy().argmin(axis=1)], parts[change.argmin(axis=1)]
+def blamed(table: pd.DataFrame) -> np.ndarray:
+    """The part that is blamed in each row, "" where none is."""
+    parts = list(table.columns)
+    return np.array([contributions.lowest(parts, values) or "" for values in table.to_numpy()])
 
 
 def lines_of(bench: Bench, row: str, kind: str) -> tuple[list[tested.Line], dict[str, float]]:
-    """The tests of one row and kind, and by fault how often what changed most from the dive without it is right."""
+    """The tests of one row and kind, and by fault how often what fell most from the dive without it is right."""
     tables = {which: explained(bench, row, which, kind) for which in ("trained", "control")}
-    parts = list(tables["trained"].columns)
-    dives = sorted(v.removeprefix(f"{CLEAN}.") for v in bench.injected["video_id"] if v.startswith(f"{CLEAN}."))
+    parts = np.array(tables["trained"].columns)
     type_of = bench.injected.set_index("video_id")["action_type"]
-    lines, by_change, blamed = [], {}, []
+    dives = sorted(v.removeprefix(f"{CLEAN}.") for v in type_of.index if v.startswith(f"{CLEAN}."))
+    lines, by_change, found = [], {}, []
     for fault, right in tested.PARTS_OF[kind].items():
         own = [d for d in dives if fault != "knees" or not type_of[f"{CLEAN}.{d}"].endswith("c")]
-        found, change = judged(tables["trained"], fault, own, kind)
-        control, _ = judged(tables["control"], fault, own, kind)
-        by_change[fault] = float(np.isin(change, right).mean())
-        hits = np.stack([np.isin(found, right), np.isin(control, right)])
-        draws = _resampled(hits.astype(float))
-        lines.append(_line(row, kind, "fault", fault, hits.mean(axis=1), draws, len(right) / len(parts), len(own)))
-        blamed += [
-            dict(dive=d, right=set(right), trained=f, control=c) for d, f, c in zip(own, found, control, strict=True)
-        ]
-    table = pd.DataFrame(blamed)
-    for part in parts:
-        if any(part in right for right in tested.PARTS_OF[kind].values()):
-            lines.append(_part_line(row, kind, part, table))
-    return lines, by_change
+        with_fault, without = ([f"{name}.{dive}" for dive in own] for name in (fault, CLEAN))
+        change = tables["trained"].loc[with_fault].to_numpy() - tables["trained"].loc[without].to_numpy()
+        by_change[fault] = float(np.isin(parts[change.argmin(axis=1)], right).mean())
+        answers = dict(
+            trained=blamed(tables["trained"].loc[with_fault]),
+            control=blamed(tables["control"].loc[with_fault]),
+            without=blamed(tables["trained"].loc[without]),
+        )
+        hits = np.stack([np.isin(answer, right) for answer in answers.values()]).astype(float)
+        lines.append(_line(row, kind, "fault", fault, hits, len(right) / len(parts)))
+        found.append(pd.DataFrame(dict(dive=own, **answers)).assign(right=[set(right)] * len(own)))
+    held = {part for right in tested.PARTS_OF[kind].values() for part in right}
+    return [*lines, *(_part_line(row, kind, p, pd.concat(found)) for p in parts if p in held)], by_change
+
+
+def _line(row: str, kind: str, of: str, name: str, hits: np.ndarray, by_luck: float) -> tested.Line:
+    """Of hits (3, n) of the run, of the control, and of the run on the dives without the fault."""
+    rates, draws = hits.mean(axis=1), _resampled(hits)
+    low, high = np.quantile(draws[0], (0.025, 0.975))
+    leads = [float(np.quantile(draws[0] - draws[i], 0.025)) for i in (1, 2)]
+    chance = max(by_luck, float(rates[2]))
+    return tested.Line(
+        row, kind, of, name, n=hits.shape[1], rate=float(rates[0]), low=float(low), high=float(high), chance=chance,
+        control=float(rates[1]), lead_low=leads[0], passed=bool(low > by_luck and min(leads) > 0),
+    )  # fmt: skip
 
 
 def _resampled(values: np.ndarray) -> np.ndarray:
@@ -224,33 +232,24 @@ def _part_line(row: str, kind: str, part: str, table: pd.DataFrame) -> tested.Li
     """Of the dives that blame a part, the share that has the fault there; drawn dive by dive with all its faults."""
     has = np.array([part in right for right in table["right"]], float)
     codes = pd.factorize(table["dive"])[0]
-    n = codes.max() + 1
-    sums = np.zeros((5, n))  # by dive: blamed and right, blamed; the same of the control; the share that has the fault
-    for i, which in enumerate(("trained", "control")):
+    counts = []  # by dive: blamed and right, blamed; of the run and of the control
+    for which in ("trained", "control"):
         is_blamed = (table[which] == part).to_numpy(float)
-        sums[2 * i] = np.bincount(codes, is_blamed * has, n)
-        sums[2 * i + 1] = np.bincount(codes, is_blamed, n)
-    chance = float(has.mean())
-    draws = _resampled(sums)
-    whole = sums.mean(axis=1)
-
-    def rates(of: np.ndarray) -> np.ndarray:
-        """What is never blamed is right as often as chance is."""
-        pairs = [(of[0], of[1]), (of[2], of[3])]
-        return np.stack([np.divide(a, b, out=np.full(np.shape(a), chance), where=b > 0) for a, b in pairs])
-
-    return _line(row, kind, "part", part, rates(whole), rates(draws), chance, int(sums[1].sum()))
-
-
-def _line(
-    row: str, kind: str, of: str, name: str, rates: np.ndarray, draws: np.ndarray, chance: float, n: int
-) -> tested.Line:
+        counts += [np.bincount(codes, is_blamed * has), np.bincount(codes, is_blamed)]
+    sums, chance = np.stack(counts), float(has.mean())
+    rate, control = _shares(sums.mean(axis=1), chance)
+    draws = _shares(_resampled(sums), chance)
     low, high = np.quantile(draws[0], (0.025, 0.975))
     lead_low = float(np.quantile(draws[0] - draws[1], 0.025))
     return tested.Line(
-        row, kind, of, name, n=n, rate=float(rates[0]), low=float(low), high=float(high), chance=chance,
-        control=float(rates[1]), lead_low=lead_low, passed=bool(n and low > chance and lead_low > 0),
+        row, kind, "part", part, n=int(sums[1].sum()), rate=float(rate), low=float(low), high=float(high),
+        chance=chance, control=float(control), lead_low=lead_low, passed=bool(low > chance and lead_low > 0),
     )  # fmt: skip
+
+
+def _shares(sums: np.ndarray, chance: float) -> np.ndarray:
+    """Right among blamed of the run and of the control; who never blames a part is right as often as chance is."""
+    return np.divide(sums[::2], sums[1::2], out=np.full_like(sums[::2], chance), where=sums[1::2] > 0)
 
 
 # ---- deletion ----
@@ -448,14 +447,16 @@ def main() -> None:
 
 REPORT = """# Do explanations find the fault that was put in?
 
-{dives} dives of a seed that nothing was trained on, each with all its faults at a quarter and once more for every fault
+{dives} dives of a seed that nothing was trained on, each with all its faults at a half and once more for every fault
 with that one at 1.3 times the scale of its deduction, of which it costs 79 %. All were rendered, and the real stages
 found athlete, keypoints and features. The runs are those of fold 0 of the default run; the *control* is the same system
 with marks permuted among the dives of a number in its training part. An explanation blames the part (step, or group of
-joints) that contributes least.
+joints) that takes most away, and none where that is less than a tenth of all that moves the prediction.
 
-*Passed*: the 95 % interval (bootstrap over dives) lies above chance, and that of the lead over the control above zero.
-`aqa_pipeline/explanation/tested.py` shows nothing else. Where more than one part holds the fault, each is right.
+*Passed*: the 95 % interval (bootstrap over dives) lies above chance, and those of the leads over the control and over
+the same dives without the fault above zero. `aqa_pipeline/explanation/tested.py` shows nothing else. Where more than
+one part holds the fault, each is right. *Chance* is one in the number of parts, or how often the part is blamed in the
+same dives without the fault, if that is more.
 `constant_steps`: the steps of the dive are not known, and those of its background are taken. *By change*: what fell
 most from the dive without the fault to the one with it, which nobody has who explains a dive of their own.
 

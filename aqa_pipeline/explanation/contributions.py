@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BACKGROUND = 8  # clips that are enough for a mean
+LEAST = 0.1  # of all that moves a prediction: a part that takes away less is not blamed
 EXTRACTOR = "body_motion"  # the features that are the same wherever and however large an athlete is seen
 
 
@@ -54,9 +55,9 @@ class Contributions:
         return float(self.worth[-1])
 
     @property
-    def lowest(self) -> str:
-        """The part that takes most away, or adds least."""
-        return self.parts[int(np.argmin(self.values))]
+    def lowest(self) -> str | None:
+        """The part that takes most away; None where no part takes away `LEAST` of what all of them move."""
+        return lowest(self.parts, self.values)
 
     def of_score(self, compose: Callable[[float, float], float], difficulty: float) -> Contributions:
         """The same in points of the final score, where the target is the execution and the difficulty is known.
@@ -88,6 +89,12 @@ class Asked:
         if (modality, video_id) not in self._rows:
             self._rows[modality, video_id] = variants.rows_of(self.inputs[modality], video_id)
         return self._rows[modality, video_id]
+
+
+def lowest(parts: Sequence[str], values: np.ndarray) -> str | None:
+    """The part with the lowest of the values (n,), unless it is above minus `LEAST` of the sum of their sizes."""
+    number = int(np.argmin(values))
+    return parts[number] if values[number] < -LEAST * np.abs(values).sum() else None
 
 
 def of_steps(asked: Asked, *, pieces: int = 1) -> list[Contributions]:

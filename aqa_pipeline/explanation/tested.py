@@ -4,14 +4,15 @@
 explanation, how often the part that is blamed (`Contributions.lowest`) is the part with the fault, beside chance and
 beside a control, the same system after training with permuted marks. Three kinds of lines:
 
-- fault: of the dives with this fault, how often a step or a group of joints was blamed that holds it.
+- fault: of the dives with this fault, how often a step or a group of joints was blamed that holds it; beside it, how
+  often it was in the same dives without the fault, if that is more than chance.
 - part: where this part was blamed, how often it had the fault; beside it, how often this part has the fault at all.
 - deletion, of steps: by how much the mark rises when the pieces that are blamed most are taken out, beside pieces at
   random, and those that the control blames.
 
-A line has passed where the 95 % interval of the rate lies above chance, and that of its lead over the control above
-zero; of deletion, those of both leads above zero. What is asked for and has not passed is an InputError that says what
-was found.
+A line has passed where the 95 % interval of the rate lies above chance, and those of its leads over the control, and
+over the dives without the fault, above zero; of deletion, those of both leads. What is asked for and has not passed is
+an InputError that says what was found.
 """
 
 from __future__ import annotations
@@ -119,10 +120,12 @@ def expect_shown(row: str, kind: str) -> None:
             )
 
 
-def blamed(contributions: Contributions, row: str, kind: str) -> str:
-    """The part with the lowest contribution, where blame of it has passed; else an InputError that says why not."""
+def blamed(contributions: Contributions, row: str, kind: str) -> str | None:
+    """The part that takes most away, None if none does; an InputError that says why where such blame has not passed."""
     expect_shown(row, kind)
     part = contributions.lowest
+    if part is None:
+        return None
     line = next((line for line in _of(row, kind) if line.of == "part" and line.name == part), None)
     if line is None:
         raise InputError(f"blame of {part}, {row}: never tested, as no fault of ours shows there")

@@ -141,3 +141,9 @@ def test_the_background_is_drawn_from_the_same_type(samples):
     assert set(found["v09"]) <= {f"v{i:02d}" for i in range(7, 14)} - {"v09"}
     assert [len(ids) for ids in found.values()] == [4, 4]
     assert found == contributions.background_of(table, training, ["v00", "v09"], count=4)
+
+
+def test_a_part_that_takes_little_away_is_not_the_lowest():
+    parts = ("take_off", "flight", "entry")
+    assert contributions.lowest(parts, np.array([-0.1, 2.0, 1.0])) is None
+    assert contributions.lowest(parts, np.array([0.1, -2.0, 1.0])) == "flight"

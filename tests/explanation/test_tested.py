@@ -70,6 +70,7 @@ def test_what_was_never_tested_is_refused():
 
 def test_blame_has_to_have_been_right():
     assert tested.blamed(contributions(-3.0, 1.0, 0.5), "good.one", "steps") == "take_off"
+    assert tested.blamed(contributions(1.0, 3.0, 0.5), "good.one", "steps") is None
     with pytest.raises(InputError, match=r"blame of flight, good\.one: not shown, .* chance 0\.40, control 0\.40"):
         tested.blamed(contributions(1.0, -3.0, 0.5), "good.one", "steps")
     with pytest.raises(InputError, match=r"blame of entry, good\.one: never tested"):
