@@ -40,7 +40,7 @@ ROWS = (
 FEATURES, DETECTOR, ESTIMATOR = "motion_17", "embedded", "embedded_17"
 PLACE, FOLD, RUN = "simdive.out_of_fold", 0, "fold0.seed0"
 BACKGROUND, DRAWS = 8, 2000  # the first half of the background explains, the rest is for deletion
-PIECES, DELETED = 2, 8  # of each step, and dives of each fault of which frames are removed
+PIECES, DELETED = 2, 5  # of each step, and dives of each fault of which frames are removed
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8A8A8A"
 
 
