@@ -47,9 +47,7 @@ def build(
 
     def extract(keypoints: np.ndarray, *, keypoint_set: str, fps: float, **_size: float) -> np.ndarray:
         body = skeleton(keypoint_set, points=points)
-        positions = signals.fill_gaps(signals.split(keypoints, min_confidence=min_confidence))  # (T, K, C)
-        if canonical_facing:  # first, for a median of coordinates depends on how they lie
-            positions = face_one_way(positions, body)
+        positions = positions_of(keypoints, body, min_confidence=min_confidence, canonical_facing=canonical_facing)
         positions = signals.smooth(signals.median_of_three(positions), smoothing)
         derived = body.derive(positions)  # (T, P, C)
         root, scale = derived[:, body.root, None], body_scale(derived, body)
@@ -59,6 +57,15 @@ def build(
         return np.concatenate([centred, *motion], axis=1).astype(np.float32)
 
     return extract
+
+
+def positions_of(
+    keypoints: np.ndarray, body: Skeleton, *, min_confidence: float = 0.05, canonical_facing: bool = True
+) -> np.ndarray:
+    """Positions `(T, K, C)` of keypoints without gaps, every athlete facing one way; nothing is smoothed yet."""
+    positions = signals.fill_gaps(signals.split(keypoints, min_confidence=min_confidence))
+    # before any smoothing, for a median of coordinates depends on how they lie
+    return face_one_way(positions, body) if canonical_facing else positions
 
 
 def body_scale(derived: np.ndarray, body: Skeleton) -> float:

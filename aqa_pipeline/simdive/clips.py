@@ -146,6 +146,8 @@ def simulate_shard(
     aftermath: float = AFTERMATH,
     shard: int = 0,
     n_shards: int = 1,
+    inject: Mapping[str, float] = {},
+    other_faults: float = 1.0,
     made_by: Mapping[str, Any] | None = None,
     progress: Callable[[list[int]], Iterator[int]] = iter,
 ) -> pd.DataFrame:
@@ -158,6 +160,7 @@ def simulate_shard(
     seed, n_dives : which dives; dive `i` of a seed is the same for every `n_dives` and every sharding
     width, height, fps, aftermath : see `simulate_clip`
     shard, n_shards : keep the dives whose `shard_of(video id, n_shards)` is `shard`
+    inject, other_faults : faults of these sizes in every dive, and what all others are multiplied by
     made_by : more to record in the store
     progress : passes the indices on, to show how far it is
 
@@ -173,11 +176,13 @@ def simulate_shard(
     cv2.setNumThreads(1)  # a shard is one job on one core
     size = dict(width=width, height=height, fps=fps, aftermath=aftermath)
     rows = []
+    changed = dict(inject=inject, other_faults=other_faults)
     made = dict(seed=seed, n_dives=n_dives, shard=shard, n_shards=n_shards, **size, **(made_by or {}))
+    made |= changed if inject or other_faults != 1 else {}
     with stores.write(Path(truth), kind="truth", version=TRUTH_VERSION, made_by=made) as store:
         mine = [i for i in range(n_dives) if shard_of(video_id_of(i), n_shards) == shard]
         for index in progress(mine):
-            clip = simulate_clip(draw_dive(seed, index), **size)
+            clip = simulate_clip(draw_dive(seed, index, **changed), **size)
             video_id = clip.annotation["video_id"]
             frames.write_video(Path(videos) / f"{video_id}.mp4", clip.frames, fps=fps)
             rows.append(dict(path=f"{video_id}.mp4", **clip.annotation))

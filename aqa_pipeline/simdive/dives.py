@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,12 +34,15 @@ def stream(seed: int, index: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, index, _STREAMS[name]])
 
 
-def draw_dive(seed: int, index: int) -> Dive:
-    """Dive `index` of seed `seed`: the same whatever else is drawn."""
+def draw_dive(seed: int, index: int, *, inject: Mapping[str, float] = {}, other_faults: float = 1.0) -> Dive:
+    """Dive `index` of seed `seed`: the same whatever else is drawn.
+
+    With `inject` and `other_faults` it is the same dive by the same diver with other faults: see `faults.injected`.
+    """
     rng = stream(seed, index, "motion")
     number = catalogue.draw(rng)
     skill = float(rng.normal())
-    latent = faults.draw(rng, number, skill)
+    latent = faults.injected(faults.draw(rng, number, skill), number, inject, others=other_faults)
     performance = flight.perform(number, latent, rng, draw_body(rng))
     verdict = judging.judge(latent, number, stream(seed, index, "judges"))
     return Dive(seed, index, number, skill, performance, verdict)

@@ -6,10 +6,12 @@ estimator; see readability.py. Toes (no point for them among the 17) and splash 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
+from aqa_pipeline.errors import expect_one_of
 from aqa_pipeline.simdive.catalogue import DiveNumber
 
 
@@ -62,6 +64,20 @@ def draw(rng: np.random.Generator, number: DiveNumber, skill: float) -> Faults:
         values["knees"] = 0.0
     values = {name: float(value) for name, value in values.items()}
     return Faults(**values, splash=_splash(rng, values))
+
+
+def injected(latent: Faults, number: DiveNumber, sizes: Mapping[str, float], *, others: float = 1.0) -> Faults:
+    """The faults of one dive with some set to `sizes`, to the side they had, and all others times `others`.
+
+    Splash is a fault like the others here and does not follow from them. Knees stay as they are in a tuck, where they
+    are no fault. InputError for a fault that is not known.
+    """
+    values = {name: others * value for name, value in latent.as_dict().items()}
+    for name, size in sizes.items():
+        expect_one_of("inject", name, NAMES)
+        if name != "knees" or number.position != "tuck":
+            values[name] = float(np.copysign(size, values[name]))
+    return Faults(**values)
 
 
 def _splash(rng: np.random.Generator, v: dict[str, float]) -> float:

@@ -47,18 +47,18 @@ def measures(
         tucked = any(name.endswith("_tuck") for name, _ in steps)
         found = {
             "lean": travel * _median(_lean(pick["take_off"])),
-            "knees": np.nan if tucked else _median(_bend(pick["position"], HIPS, KNEES, ANKLES)),
+            "knees": np.nan if tucked else _median(bend(pick["position"], HIPS, KNEES, ANKLES)),
             "legs_apart": _median(_gap(pick["flight"])),
             "loose": 180 - _median(np.abs(_hip_bend(pick["position"]))),
             "opening": _opening(points, times, spans["position"][0], entry_time),
             "rotation": turning * _at_entry(points, times, spans["line"]),
             "arch": front * _median(_hip_bend(pick["line"], ANKLES)),
-            "line_knees": _median(_bend(pick["line"], HIPS, KNEES, ANKLES)),
-            "arms": _median(_bend(pick["line"], HIPS, SHOULDERS, ELBOWS)),
+            "line_knees": _median(bend(pick["line"], HIPS, KNEES, ANKLES)),
+            "arms": _median(bend(pick["line"], HIPS, SHOULDERS, ELBOWS)),
             "twist": _median(_breadth(pick["line"])),
         }
         if points.shape[1] > BIG_TOES[1]:
-            found["toes"] = _median(_bend(pick["line"], KNEES, ANKLES, BIG_TOES))
+            found["toes"] = _median(bend(pick["line"], KNEES, ANKLES, BIG_TOES))
     return {name: float(value) for name, value in found.items()}
 
 
@@ -109,7 +109,8 @@ def _median(values: np.ndarray) -> float:
     return float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
 
 
-def _middle(points: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
+def middle(points: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
+    """Middle (T, 2) of two points."""
     return np.nanmean(points[:, list(pair)], axis=1)  # (T, 2)
 
 
@@ -119,7 +120,7 @@ def _between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.degrees(np.arctan2(cross, (a * b).sum(-1)))
 
 
-def _bend(points: np.ndarray, first: tuple, joint: tuple, last: tuple) -> np.ndarray:
+def bend(points: np.ndarray, first: tuple, joint: tuple, last: tuple) -> np.ndarray:
     """Bend at a joint (T,), 0 when straight: the mean of both sides, without the sign."""
     a, b, c = (points[:, list(pair)] for pair in (first, joint, last))
     return np.nanmean(np.abs(_between(b - a, c - b)), axis=1)
@@ -127,19 +128,19 @@ def _bend(points: np.ndarray, first: tuple, joint: tuple, last: tuple) -> np.nda
 
 def _hip_bend(points: np.ndarray, end: tuple[int, int] = KNEES) -> np.ndarray:
     """Signed bend at the hips (T,) from trunk to legs, in the middle of both sides."""
-    shoulders, hips, legs = _middle(points, SHOULDERS), _middle(points, HIPS), _middle(points, end)
+    shoulders, hips, legs = middle(points, SHOULDERS), middle(points, HIPS), middle(points, end)
     return _between(hips - shoulders, legs - hips)
 
 
 def _gap(points: np.ndarray) -> np.ndarray:
     """Angle between the legs (T,), hip middle to each ankle."""
-    hips = _middle(points, HIPS)
+    hips = middle(points, HIPS)
     return np.abs(_between(points[:, ANKLES[0]] - hips, points[:, ANKLES[1]] - hips))
 
 
 def _breadth(points: np.ndarray) -> np.ndarray:
     """Breadth of shoulders and hips across the trunk over the trunk's length (T,)."""
-    trunk = _middle(points, SHOULDERS) - _middle(points, HIPS)
+    trunk = middle(points, SHOULDERS) - middle(points, HIPS)
     length = np.linalg.norm(trunk, axis=1)
     across = np.stack([-trunk[:, 1], trunk[:, 0]], axis=1) / length[:, None]
     widths = [np.abs(((points[:, right] - points[:, left]) * across).sum(1)) for left, right in (SHOULDERS, HIPS)]
@@ -148,19 +149,20 @@ def _breadth(points: np.ndarray) -> np.ndarray:
 
 def _lean(points: np.ndarray) -> np.ndarray:
     """Tilt from upright to the right of the picture (T,): feet to hips, or in an armstand wrists to hips."""
-    feet, hips, wrists = _middle(points, ANKLES), _middle(points, HIPS), _middle(points, WRISTS)
+    feet, hips, wrists = middle(points, ANKLES), middle(points, HIPS), middle(points, WRISTS)
     inverted = np.nanmedian(feet[:, 1] - hips[:, 1]) > 0
     return -_between(np.array([0.0, 1.0]), hips - (wrists if inverted else feet))
 
 
-def _trunk_angle(points: np.ndarray) -> np.ndarray:
-    trunk = _middle(points, SHOULDERS) - _middle(points, HIPS)
+def trunk_angle(points: np.ndarray) -> np.ndarray:
+    """Direction of the trunk (T,) from hips to shoulders, radians in -pi..pi, counter-clockwise from the right."""
+    trunk = middle(points, SHOULDERS) - middle(points, HIPS)
     return np.arctan2(trunk[:, 1], trunk[:, 0])
 
 
 def _turning(points: np.ndarray) -> float:
     """+1 where the dive somersaults counter-clockwise in the picture, -1 where clockwise."""
-    angle = _trunk_angle(points)
+    angle = trunk_angle(points)
     steps = np.diff(angle[np.isfinite(angle)])
     return float(np.sign(((steps + np.pi) % (2 * np.pi) - np.pi).sum()))
 
@@ -168,7 +170,7 @@ def _turning(points: np.ndarray) -> float:
 def _at_entry(points: np.ndarray, times: np.ndarray, span: tuple[float, float]) -> float:
     """Angle of the body from feet up and head down at the end of the span, by a straight fit over its frames."""
     inside = (times >= span[0] - 1e-9) & (times <= span[1] + 1e-9)
-    line = _middle(points[inside], SHOULDERS) - _middle(points[inside], ANKLES)
+    line = middle(points[inside], SHOULDERS) - middle(points[inside], ANKLES)
     tilt, t = _between(np.array([0.0, -1.0]), line), times[inside]
     good = np.isfinite(tilt)
     if good.sum() < 2:

@@ -15,7 +15,7 @@ VERSION = 2
 def simulate(videos: Path, truth: Path, *, shard: int = 0, shards: int = 1, options: Options = {}) -> None:
     """Write one shard: mp4 files and annotations.parquet to the folder VIDEOS, the truth to the store TRUTH.
 
-    Options: seed, n_dives, width, height, fps, aftermath; see aqa_pipeline/simdive/clips.py.
+    Options: seed, n_dives, width, height, fps, aftermath, inject, other_faults; see aqa_pipeline/simdive/clips.py.
     """
     for name in options:
         if name not in SETTINGS:

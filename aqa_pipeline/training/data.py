@@ -41,6 +41,10 @@ class Features:
         """`(T',)` the frame at which each row begins, counted from the clip's first."""
         return self._reader_of[video_id].array(video_id, "first_frame")
 
+    def made_by(self, video_id: str) -> dict[str, Any]:
+        """What made them: extractor, its options, and more."""
+        return self._reader_of[video_id].made_by
+
 
 @contextlib.contextmanager
 def open_features(paths: Iterable[Path], *, roles: Mapping[str, str] = {}) -> Iterator[dict[str, Features]]:

@@ -32,3 +32,13 @@ def test_better_divers_score_better():
         np.array([d.verdict.true_execution for d in dives]),
     )
     assert np.corrcoef(skill, execution)[0, 1] > 0.3
+
+
+def test_a_fault_that_is_put_in_leaves_all_else_as_it_was():
+    plain, faulty = draw_dive(4, 7, other_faults=0.5), draw_dive(4, 7, other_faults=0.5, inject={"arms": 50.0})
+    assert faulty.performance.truth() == plain.performance.truth() | {"arms": 50.0}
+    assert faulty.number == plain.number
+    assert faulty.verdict.true_execution < plain.verdict.true_execution
+    assert plain.performance.truth()["lean"] == 0.5 * draw_dive(4, 7).performance.truth()["lean"]
+    before = [dive.performance.keypoints(np.array([0.0, 0.2])) for dive in (plain, faulty)]
+    np.testing.assert_allclose(*before, atol=1e-9)  # the arms come out of line at the end

@@ -1,5 +1,7 @@
 import numpy as np
+import pytest
 
+from aqa_pipeline.errors import InputError
 from aqa_pipeline.simdive import catalogue, faults
 
 
@@ -39,3 +41,25 @@ def test_splash_comes_from_the_line_at_entry():
 
 def test_bent_knees_are_no_fault_in_a_tuck():
     assert np.all(sample("407c", np.zeros(5))["knees"] == 0)
+
+
+def test_faults_are_put_in_to_the_side_they_had():
+    number = catalogue.get("107b")
+    drawn = [faults.draw(np.random.default_rng(i), number, 0.0) for i in range(8)]
+    for latent in drawn:
+        found = faults.injected(latent, number, {"lean": 20.0}, others=0.25)
+        assert found.lean == np.copysign(20.0, latent.lean)
+        assert found.rotation == 0.25 * latent.rotation
+    assert len({np.sign(latent.lean) for latent in drawn}) == 2
+
+
+def test_knees_are_not_put_into_a_tuck():
+    number = catalogue.get("407c")
+    latent = faults.draw(np.random.default_rng(0), number, 0.0)
+    assert faults.injected(latent, number, {"knees": 30.0}).knees == 0
+
+
+def test_a_fault_that_is_none_is_named():
+    number = catalogue.get("407c")
+    with pytest.raises(InputError, match="inject: found 'knee', did you mean 'knees'"):
+        faults.injected(faults.Faults(), number, {"knee": 30.0})
