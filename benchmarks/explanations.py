@@ -153,7 +153,7 @@ def asked(bench: Bench, row: str, run: Path, inputs: dict, ids: Sequence[str], *
     for video_id, options in background.items():
         half = (len(options) + 1) // 2
         background[video_id] = options[half:] if held_out else options[:half]
-    return Asked(run, samples, inputs, background, bench.draws_of(row))
+    return Asked({run: bench.draws_of(row)}, samples, inputs, background)
 
 
 def explained(bench: Bench, row: str, which: str, kind: str) -> pd.DataFrame:
@@ -314,13 +314,24 @@ def deletion_line(row: str, curves: Mapping[str, np.ndarray]) -> tested.Line:
 
 def angle_rows(results: Path) -> Iterator[dict[str, float | str | int]]:
     """A row of `measured.COLUMNS` for every measure, over all dives of the default run."""
-    table = stores.read_table(results / "samples" / "simdive.parquet").set_index("video_id")
+    table = stores.read_table(results / "samples" / "simdive.parquet")
+    ids = table["video_id"].tolist()
+    background = contributions.background_of(table, ids, ids, count=BACKGROUND)  # of others, each time
+    for known_steps, name in measured.STEPS.items():
+        edges = contributions.step_bounds(Asked({}, table, {}, background, known_steps=known_steps))
+        for row in _angles(results, table.set_index("video_id"), edges):
+            yield row | {"steps": name}
+
+
+def _angles(
+    results: Path, table: pd.DataFrame, edges: Mapping[str, np.ndarray]
+) -> Iterator[dict[str, float | str | int]]:
     pairs: dict[str, list[tuple[float, float]]] = {name: [] for name in measured.MEASURES}
     for path in sorted((results / "truth" / "simdive").glob("*.h5")):
         of_shard = results / "keypoints" / "simdive" / f"{DETECTOR}.{ESTIMATOR}" / path.name
         with stores.read(path, kind="truth") as truth, stores.read(of_shard, kind="keypoints") as found:
             for video_id in found:
-                for name, values in _measured(truth, found, video_id, table.loc[video_id]).items():
+                for name, values in _measured(truth, found, video_id, table.loc[video_id], edges[video_id]).items():
                     pairs[name].append(values)
     for name, values in pairs.items():
         both = np.array(values)
@@ -333,16 +344,16 @@ def angle_rows(results: Path) -> Iterator[dict[str, float | str | int]]:
 
 
 def _measured(
-    truth: stores.Reader, found: stores.Reader, video_id: str, sample: pd.Series
+    truth: stores.Reader, found: stores.Reader, video_id: str, sample: pd.Series, edges: np.ndarray
 ) -> Mapping[str, tuple[float, float]]:
-    """Estimated and true value by measure."""
+    """Estimated value by measure, between these edges, and the true one, between the true ones."""
     estimated, facts = found.array(video_id, "keypoints"), truth.facts(video_id)
     places = truth.array(video_id, "keypoints")[:, :17].astype(float)
     places[..., 2] = places[..., 2] > 0
-    edges = steps.bounds(transitions.of_steps(sample["steps"], len(estimated)), len(estimated))
-    about = dict(keypoint_set="coco_17", fps=facts["fps"], bounds=edges)
-    seen = measured.values(estimated, **about)
-    known = measured.values(places, **about, entry_frame=facts["entry_time"] * facts["fps"])
+    about = dict(keypoint_set="coco_17", fps=facts["fps"])
+    seen = measured.values(estimated, **about, bounds=edges)
+    own = steps.bounds(transitions.of_steps(sample["steps"], len(estimated)), len(estimated))
+    known = measured.values(places, **about, bounds=own, entry_frame=facts["entry_time"] * facts["fps"])
     known["half_twists"] = float(dive_numbers.parse(sample["action_type"]).half_twists)
     return {name: (seen[name], known[name]) for name in seen}
 
@@ -379,12 +390,12 @@ def deletion_table(lines: Sequence[tested.Line]) -> Iterator[str]:
 
 
 def angle_table(rows: Sequence[Mapping[str, float | str | int]]) -> Iterator[str]:
-    yield "| measure | unit | dives | bias | standard error | spread of the truth | given |"
-    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    yield "| measure | steps | unit | dives | bias | standard error | spread of the truth | given |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
     for r in rows:
         given = "yes" if r["standard_error"] < r["spread"] else "no"
         numbers = " | ".join(f"{r[name]:.2f}" for name in ("bias", "standard_error", "spread"))
-        yield f"| {r['measure']} | {r['unit']} | {r['n']} | {numbers} | {given} |"
+        yield f"| {r['measure']} | {r['steps']} | {r['unit']} | {r['n']} | {numbers} | {given} |"
 
 
 def plot(curves: Mapping[str, Mapping[str, np.ndarray]], path: Path) -> None:
@@ -483,7 +494,8 @@ over one to five pieces of six. *Passed*: the intervals of the leads over any or
 ## Measured angles
 
 Estimated keypoints against true ones on the 400 dives of the default run. The standard error is the root mean square
-error, bias and all; a measure is given where it is smaller than the spread of the truth.
+error, bias and all; a measure is given where it is smaller than the spread of the truth. Steps are those of the dive
+itself, or, where they are not known (*constant*), the mean of those of eight other dives of its kind.
 
 {angles}
 """

@@ -1,9 +1,9 @@
 """What each step, or each group of joints, contributes to a prediction: parts that sum to it.
 
-The prediction of a clip is compared with what the run predicts where parts of the clip are those of other dives, the
-*background*: clips of the training part, best of the same action type. Every part takes a share of the difference
-between the prediction and the mean prediction without any part of the clip, the *baseline*: its Shapley value, exact
-over all coalitions, averaged over the background. Nothing is sampled.
+The prediction of a clip, of one run or the mean of several, is compared with what is predicted where parts of the clip
+are those of other dives, the *background*: clips of the training part, best of the same action type. Every part takes a
+share of the difference between the prediction and the mean prediction without any part of the clip, the *baseline*: its
+Shapley value, exact over all coalitions, averaged over the background. Nothing is sampled.
 
 - `of_steps`: take-off, flight and entry are exchanged in the stored features (`steps.py`). The baseline is the mean
   prediction of the background clips.
@@ -74,13 +74,13 @@ class Contributions:
 
 @dataclass(frozen=True)
 class Asked:
-    """The clips of a run that are to be explained, and what the run predicts from."""
+    """The clips that are to be explained, and what the models predict from."""
 
-    run: Path  # its folder
+    models: Mapping[Path, pd.DataFrame | None]  # folders of runs of one row, whose mean prediction is explained; with
+    # each, where it compares clips, the exemplars of each, as rows of the part "test"
     samples: pd.DataFrame  # of all clips, background and exemplars too
     inputs: Mapping[str, Features]  # by modality
     background: Mapping[str, Sequence[str]]  # clips of the training part for each clip that is asked for
-    draws: pd.DataFrame | None = None  # a run that compares clips: the exemplars of each, as rows of the part "test"
     known_steps: bool = True  # the data's own transitions count, where there are any; else see `step_bounds`
     _rows: dict[tuple[str, str], Rows] = field(default_factory=dict)
 
@@ -193,8 +193,8 @@ def _explained(
         for other in background
         for of in members
     )
-    table = variants.predict(asked.run, asked.samples, asked.inputs, clips, draws=asked.draws)
-    predicted = table["predicted"].to_numpy().reshape(-1, len(members))  # a row a clip and another of its background
+    predicted = variants.mean_targets(asked.models, asked.samples, asked.inputs, clips)
+    predicted = predicted.reshape(-1, len(members))  # a row a clip and another of its background
     ends = np.cumsum([len(background) for background in asked.background.values()])
     found = []
     for (video_id, background), rows in zip(asked.background.items(), np.split(predicted, ends[:-1]), strict=True):
@@ -209,25 +209,28 @@ def _expect_features(asked: Asked) -> runs.Settings:
     lonely = [video_id for video_id, background in asked.background.items() if not background]
     if lonely:
         raise InputError(f"background of '{lonely[0]}': no clip, expected at least one of the training part")
-    settings, _ = runs.load_settings(asked.run)
+    first = next(iter(asked.models))
+    settings, _ = runs.load_settings(first)
     needs = plugins.constant("systems", settings.system, "needs") or ()
     if settings.frames or "pictures" in needs:
-        raise InputError(
-            f"{asked.run}: reads pictures, and contributions are offered for runs on stored features alone"
-        )
+        raise InputError(f"{first}: reads pictures, and contributions are offered for runs on stored features alone")
     if "truth" in needs or "features" not in needs:
-        raise InputError(f"{asked.run}: {settings.system} reads no features, so no part of a clip can contribute")
+        raise InputError(f"{first}: {settings.system} reads no features, so no part of a clip can contribute")
     return settings
 
 
 def _predicted_transitions(asked: Asked) -> dict[str, Any]:
     """By clip that is asked for; none where the system does not find them."""
     unaltered = [Variant(v, {m: asked.rows(m, v) for m in asked.inputs}) for v in asked.background]
-    table = variants.predict(asked.run, asked.samples, asked.inputs, unaltered, draws=asked.draws)
-    if "predicted_transition_1" not in table:
+    names = ["predicted_transition_1", "predicted_transition_2"]
+    tables = [
+        variants.predict(run, asked.samples, asked.inputs, unaltered, draws=draws)
+        for run, draws in asked.models.items()
+    ]
+    if not tables or not set(names) <= set(tables[0]):
         return {}
-    pairs = table[["predicted_transition_1", "predicted_transition_2"]].to_numpy()
-    return {v: pair for v, pair in zip(table["video_id"], pairs, strict=True) if np.isfinite(pair).all()}
+    pairs = np.mean([table[names] for table in tables], axis=0)
+    return {v: pair for v, pair in zip(asked.background, pairs, strict=True) if np.isfinite(pair).all()}
 
 
 def _extractor(modality: str, features: Features, asked: Asked) -> Callable[..., np.ndarray]:

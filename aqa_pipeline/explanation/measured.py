@@ -23,7 +23,7 @@ from aqa_pipeline.errors import InputError
 from aqa_pipeline.simdive import readability
 
 ERRORS = Path(__file__).with_name("angles.csv")
-COLUMNS = ("measure", "unit", "n", "bias", "standard_error", "spread")
+COLUMNS = ("measure", "steps", "unit", "n", "bias", "standard_error", "spread")
 
 # name: unit, what of `readability.measures` it is, or None for what is added here
 MEASURES: Mapping[str, tuple[str, str | None]] = {
@@ -40,6 +40,7 @@ MEASURES: Mapping[str, tuple[str, str | None]] = {
     "somersaults": ("turns", None),
     "half_twists": ("half turns", None),
 }
+STEPS = {True: "known", False: "constant"}
 CONFIDENT = 0.5  # of the elbows, relative to their median in flight: below it they are under water
 SEEN = 0.1  # confidence below which a point counts as not found
 BROAD = 0.3  # breadth of the shoulders over the length of the trunk above which the chest or the back is seen
@@ -47,7 +48,7 @@ BROAD = 0.3  # breadth of the shoulders over the length of the trunk above which
 
 @dataclass(frozen=True)
 class Error:
-    """How well a measure is known: over n simulated dives."""
+    """How well a measure is known: over n simulated dives whose steps were known, or taken from others."""
 
     unit: str
     n: int
@@ -61,7 +62,7 @@ class Error:
 
 
 def measured(
-    keypoints: np.ndarray, *, keypoint_set: str, fps: float, bounds: Sequence[int]
+    keypoints: np.ndarray, *, keypoint_set: str, fps: float, bounds: Sequence[int], known_steps: bool
 ) -> dict[str, tuple[float, float]]:
     """Value and standard error by name of all that could be measured on a clip, in the units of `MEASURES`.
 
@@ -71,9 +72,10 @@ def measured(
     keypoint_set : with the shoulders, elbows, wrists, hips, knees and ankles of COCO
     fps : frames a second
     bounds : (4,) first frame of take-off, flight and entry, and the number of frames, as of `steps.bounds`
+    known_steps : whether the bounds are those of this dive, or the mean of those of others
     """
     found = values(keypoints, keypoint_set=keypoint_set, fps=fps, bounds=bounds)
-    known = errors()
+    known = {measure: error for (measure, steps), error in errors().items() if steps == STEPS[known_steps]}
     return {
         name: (value, known[name].standard_error)
         for name, value in found.items()
@@ -119,12 +121,14 @@ def entry_of(points: np.ndarray, bounds: Sequence[int]) -> float:
 
 
 @functools.cache
-def errors() -> dict[str, Error]:
-    """The table of errors by name."""
+def errors() -> dict[tuple[str, str], Error]:
+    """The table of errors by measure and kind of steps."""
     with ERRORS.open(newline="") as file:
         rows = list(csv.DictReader(file))
     numbers = ("bias", "standard_error", "spread")
-    return {r["measure"]: Error(r["unit"], int(r["n"]), **{k: float(r[k]) for k in numbers}) for r in rows}
+    return {
+        (r["measure"], r["steps"]): Error(r["unit"], int(r["n"]), **{k: float(r[k]) for k in numbers}) for r in rows
+    }
 
 
 def _as_coco(keypoints: np.ndarray, keypoint_set: str) -> np.ndarray:

@@ -14,24 +14,25 @@ from __future__ import annotations
 import collections
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from aqa_pipeline import stores
 from aqa_pipeline.errors import nearest
 from aqa_pipeline.judging import intervals, refusal
+from aqa_pipeline.judging.finding import find
 from aqa_pipeline.judging.labels import Label, of_videos
 from aqa_pipeline.judging.models import ANY, Models
 from aqa_pipeline.judging.recipe import Kitchen, athlete_of, kind_of
-from aqa_pipeline.judging.trained import Trained, find
 from aqa_pipeline.judging.verdict import DECLINED, SCORED, SIMULATED, Nearest, Scale, Verdict, weighed
+from aqa_pipeline.judging.why import why
 from aqa_pipeline.training import runs
 from aqa_pipeline.training.data import open_features
+from aqa_pipeline.training.trained import Trained
 
 
 @dataclass(frozen=True)
@@ -47,27 +48,23 @@ class Case:
     failure: str = ""  # why it could not be used
 
 
-# Sections of a verdict: by headline, what is said under it, by name.
-Explainer = Callable[["Judge", Case], Mapping[str, Mapping[str, Any]]]
-
-
 @dataclass
 class Judge:
     """A trained row, ready to be asked.
 
     Parameters
     ----------
-    trained : see `trained.find`
+    trained : see `finding.find`
     device, threads : what the stages and the models may use
     confidence : share of the truths that an interval is to hold
-    explainers : add sections to the verdict of a video that was scored
+    explains : whether a score comes with its reasons, see `judging.why`
     """
 
     trained: Trained
     device: str = "auto"
     threads: int = 1
     confidence: float = intervals.CONFIDENCE
-    explainers: Sequence[Explainer] = field(default_factory=tuple)
+    explains: bool = True
 
     @cached_property
     def scale(self) -> Scale:
@@ -165,8 +162,11 @@ class Judge:
             votes=weighed(list(tables.values()), self._targets),
             seconds={**seconds, "models": time.monotonic() - looked},
         )
-        sections = {name: one for explain in self.explainers for name, one in explain(self, case).items()}
-        return replace(found, sections=sections)
+        if not self.explains:
+            return found
+        scored = time.monotonic()
+        found = replace(found, why=why(self, case, label))
+        return replace(found, seconds={**found.seconds, "why": time.monotonic() - scored})
 
     def _looked_at(self, case: Case) -> tuple[dict[str, float], dict[str, float], Nearest | None]:
         """Statistics of its poses, distances of its features, and the kind of action nearby."""
@@ -246,7 +246,7 @@ def score(
     megabytes: float = 20.0,
     device: str = "auto",
     threads: int = 1,
-    explainers: Sequence[Explainer] = (),
+    explain: bool = True,
     progress: Callable[[Verdict], None] = lambda verdict: None,
 ) -> list[Verdict]:
     """Score videos by a trained run, one after the other, without a network.
@@ -262,7 +262,7 @@ def score(
     height : of the films, in pixels
     megabytes : of all pictures on the page; what comes after goes without
     device, threads : "auto", "cpu" or "cuda"; of the stages and models
-    explainers : add sections to the verdict of each video that is scored, see `Judge`
+    explain : say what its parts contribute to a score, and what was measured on the athlete
     progress : called with each verdict as soon as it is there
 
     Returns
@@ -278,7 +278,7 @@ def score(
 
     paths = [Path(video) for video in videos]
     of_video = of_videos(paths, Label(action_type, difficulty), None if labels is None else Path(labels))
-    judge = Judge(find(Path(run), None if results is None else Path(results)), device, threads, explainers=explainers)
+    judge = Judge(find(Path(run), None if results is None else Path(results)), device, threads, explains=explain)
     album = None if out is None else page.Album(judge, Path(out), height=height, megabytes=megabytes)
     _ = judge.interval, judge.familiar  # what is missing is said before any video is looked at
     verdicts = []

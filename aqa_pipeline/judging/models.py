@@ -12,8 +12,8 @@ import numpy as np
 from aqa_pipeline import stores
 from aqa_pipeline.errors import InputError
 from aqa_pipeline.judging.labels import Label
-from aqa_pipeline.judging.trained import Trained
 from aqa_pipeline.training import pairs, runs
+from aqa_pipeline.training.trained import Trained
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,19 +37,23 @@ class Models:
 
     def of_video(self, video_id: str, label: Label, own: runs.Files) -> dict[str, pd.DataFrame]:
         """What each model says of a video whose stores are `own`, see `runs.Run.predict`."""
+        samples = self.samples_with(video_id, label)
+        files = joined(self.trained.files, own) if self.trained.compares else own
+        tables = {}
+        with self.trained.open(files, threads=self.threads) as inputs:
+            for folder in self.trained.folders:
+                run = runs.load(folder, samples, inputs)
+                draws = self.draws(run, [video_id], samples, inputs, self.rule(label))
+                tables[folder.name] = run.predict([video_id], draws, self.device)
+        return tables
+
+    def samples_with(self, video_id: str, label: Label) -> pd.DataFrame:
+        """All samples, and the video as the last."""
         import pandas as pd
 
         difficulty = np.nan if label.difficulty is None else label.difficulty
         row = dict(video_id=video_id, action_type=label.action_type, difficulty=difficulty, score=np.nan)
-        samples = pd.concat([self.trained.samples, pd.DataFrame([row])], ignore_index=True)
-        files = _joined(self.trained.files, own) if self.trained.compares else own
-        tables = {}
-        with self._open(files) as inputs:
-            for folder in self.trained.folders:
-                run = runs.load(folder, samples, inputs)
-                draws = self._draws(run, [video_id], samples, inputs, self.rule(label))
-                tables[folder.name] = run.predict([video_id], draws, self.device)
-        return tables
+        return pd.concat([self.trained.samples, pd.DataFrame([row])], ignore_index=True)
 
     def out_of_fold(self, rule: str) -> list[pd.DataFrame]:
         """Predictions of the test parts of all folds: those stored, or new ones by another rule of exemplars."""
@@ -60,21 +64,16 @@ class Models:
                 where = trained.folders[0].parent
                 raise InputError(f"{where}: no predictions.parquet, expected those of the test parts for an interval")
             return found
-        with self._open(trained.files) as inputs:
+        with trained.open(trained.files, threads=self.threads) as inputs:
             return [self._tested(folder, inputs, rule) for folder in trained.all_folds]
 
     def _tested(self, folder: Path, inputs: Mapping[str, Any], rule: str) -> pd.DataFrame:
         run = runs.load(folder, self.trained.samples, inputs)
         test = runs.parts_of(self.trained.folds, run.settings.fold, inputs)["test"]
-        draws = self._draws(run, test, self.trained.samples, inputs, rule)
+        draws = self.draws(run, test, self.trained.samples, inputs, rule)
         return runs.compose(run, run.predict(test, draws, self.device))
 
-    def _open(self, files: runs.Files) -> Any:
-        settings = self.trained.settings
-        read = dict(roles=settings.roles, frames=settings.frames, needs=self.trained.needs)
-        return runs.open_inputs(files, threads=self.threads, **read)
-
-    def _draws(
+    def draws(
         self, run: runs.Run, queries: Sequence[str], samples: pd.DataFrame, inputs: Mapping[str, Any], rule: str
     ) -> pd.DataFrame | None:
         """Exemplars of some videos from the training part of the run's fold; None for a classic."""
@@ -93,7 +92,7 @@ class Models:
         return pairs.draw_pairs(samples, parts, exemplars=rule, **drawn, steps=0)
 
 
-def _joined(known: runs.Files, own: runs.Files) -> runs.Files:
+def joined(known: runs.Files, own: runs.Files) -> runs.Files:
     """Stores of training videos and of one's own together."""
     kinds = ("features", "frames", "boxes")
     return runs.Files(**{kind: [*getattr(known, kind), *getattr(own, kind)] for kind in kinds})

@@ -14,11 +14,11 @@ from aqa_pipeline import __version__, stores
 from aqa_pipeline.evaluation import store_films
 from aqa_pipeline.judging.recipe import OWN
 from aqa_pipeline.judging.refusal import ERROR_RATE
-from aqa_pipeline.judging.trained import Trained, steps
 from aqa_pipeline.judging.verdict import SCORED, SIMULATED, Verdict, Vote, plain, table
 from aqa_pipeline.report import dots, stills, words
 from aqa_pipeline.report.page import environment
 from aqa_pipeline.report.plots import Cell, Plot
+from aqa_pipeline.training.trained import Trained, steps
 
 if TYPE_CHECKING:
     from aqa_pipeline.judging.judge import Case, Judge

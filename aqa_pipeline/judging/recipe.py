@@ -11,7 +11,7 @@ from typing import Any
 
 from aqa_pipeline import stores
 from aqa_pipeline.errors import InputError
-from aqa_pipeline.judging.trained import same, steps
+from aqa_pipeline.training.trained import same, steps
 
 OWN = "own"  # in the place of a data set's name
 

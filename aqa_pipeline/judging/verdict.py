@@ -15,6 +15,8 @@ from aqa_pipeline.judging.refusal import Check
 if TYPE_CHECKING:
     import pandas as pd
 
+    from aqa_pipeline.judging.why import Why
+
 SCORED, DECLINED = "scored", "declined"
 SIMULATED = "trained on simulated dives: of real ones its scores say nothing"  # a warning
 
@@ -65,7 +67,7 @@ class Verdict:
     votes: Sequence[Vote] = ()
     nearest: Nearest | None = None
     checks: Sequence[Check] = ()
-    sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # what explainers say, by headline
+    why: Why | None = None  # of a video that was scored
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property

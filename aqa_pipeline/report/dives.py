@@ -11,10 +11,14 @@ from urllib.parse import quote
 
 import numpy as np
 
+from aqa_pipeline.errors import InputError
 from aqa_pipeline.evaluation import predictions
+from aqa_pipeline.explanation.of_tests import of_tests
+from aqa_pipeline.explanation.shown import Shown
 from aqa_pipeline.report import dots, stills
 from aqa_pipeline.report.reading import Results
 from aqa_pipeline.report.verdict import Verdict
+from aqa_pipeline.training import trained
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,6 +73,8 @@ class Section:
     voter: str  # row whose exemplars voted; empty without
     votes: Sequence[Vote]
     phases: Sequence[Phase]
+    explained: str  # row whose prediction the contributions explain; empty without
+    contributions: Sequence[Shown]
     pictures: stills.Pictures
 
     @property
@@ -138,8 +144,9 @@ def sections(videos: Videos, choice: Choice, *, keypoints: str = "", budget: sti
     samples = videos.results.samples(videos.dataset)
     voter, votes = _votes(videos)
     gallery = stills.Gallery(videos.results.folder, videos.dataset, keypoints)
-    found = []
-    for video_id, (part, rank) in _chosen(videos.error, choice).items():
+    chosen, found = _chosen(videos.error, choice), []
+    explained, contributions = _contributions(videos, list(chosen))
+    for video_id, (part, rank) in chosen.items():
         sample = None if samples is None or video_id not in samples.index else samples.loc[video_id]
         pictures = gallery.of(video_id, sample, budget, films=choice.films)
         found.append(
@@ -156,6 +163,8 @@ def sections(videos: Videos, choice: Choice, *, keypoints: str = "", budget: sti
                 voter=voter if video_id in votes else "",
                 votes=_weighed(votes.get(video_id), samples),
                 phases=_phases(sample, pictures.n_frames),
+                explained=explained if video_id in contributions else "",
+                contributions=contributions.get(video_id, []),
                 pictures=pictures,
             )
         )
@@ -225,6 +234,19 @@ def _votes(videos: Videos) -> tuple[str, dict[str, pd.DataFrame]]:
         if tables:
             first = pd.concat(tables).drop_duplicates("video_id")
             return row, {line.video_id: line for line in first.itertuples() if line.votes is not None}
+    return "", {}
+
+
+def _contributions(videos: Videos, video_ids: Sequence[str]) -> tuple[str, dict[str, list[Shown]]]:
+    """The best row whose predictions may be explained and what is needed for that was kept, and that by video."""
+    for row in [videos.verdict.best, *(pair.other for pair in videos.verdict.rivals)]:
+        places = {path.parents[1] for path in videos.files.get(row, ())}
+        try:
+            found = [of_tests(trained.of(place), video_ids) for place in sorted(places)]
+        except InputError:
+            continue
+        if found:
+            return row, {video_id: shown for one in found for video_id, shown in one.items()}
     return "", {}
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from aqa_pipeline import __version__, plugins
 from aqa_pipeline.evaluation.scoring import MEAN
-from aqa_pipeline.report import dives, making, plots, stills, verdict, words
+from aqa_pipeline.report import dives, making, parts, plots, stills, verdict, words
 from aqa_pipeline.report.plots import Matrix, Plot
 from aqa_pipeline.report.reading import Results
 from aqa_pipeline.report.verdict import Verdict
@@ -92,7 +92,7 @@ def environment(*packages: str) -> jinja2.Environment:
     )
     found.filters.update(
         number=words.number, signed=words.signed, p=words.p_value, clock=words.clock, plural=words.plural,
-        breakable=words.breakable, title_of=title_of, of_video=plots.of_video, of_votes=plots.of_votes,
+        breakable=words.breakable, title_of=title_of, of_video=plots.of_video, of_votes=plots.of_votes, bars=parts.bars,
     )  # fmt: skip
     found.tests["known"] = lambda value: value is not None and bool(np.isfinite(value))
     return found

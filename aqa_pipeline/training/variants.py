@@ -64,6 +64,20 @@ def predict(
     return pd.concat(parts, ignore_index=True)
 
 
+def mean_targets(
+    models: Mapping[Path, pd.DataFrame | None],
+    samples: pd.DataFrame,
+    inputs: Mapping[str, Features],
+    variants: Iterable[Variant],
+) -> np.ndarray:
+    """The target (N,) that several runs predict of each variant in the mean; `models` has the draws of each run."""
+    parts = []
+    for part in _chunks(variants):
+        tables = [_predict(run, samples, inputs, part, draws) for run, draws in models.items()]
+        parts.append(np.mean([table["predicted"] for table in tables], axis=0))
+    return np.concatenate(parts)
+
+
 class _More:
     """Features of one modality with more videos, which are held in memory."""
 

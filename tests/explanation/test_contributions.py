@@ -1,5 +1,7 @@
 """On a run of the real stages: contributions must sum to what the run predicts, and find the part that was changed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -66,7 +68,7 @@ def asked(request, samples, keypoints, tmp_path_factory):
         training = samples[samples["video_id"].isin(runs.parts_of(folds, fold, inputs)["train"])]
         predicted = run.predict([ALTERED], draws, "cpu")["predicted"][0]
         best = training.nlargest(3, "score")["video_id"].tolist()
-        yield Asked(folder, samples, inputs, {ALTERED: best}, draws), predicted, run
+        yield Asked({folder: draws}, samples, inputs, {ALTERED: best}), predicted, run
 
 
 def test_steps_sum_to_the_prediction(asked):
@@ -76,14 +78,14 @@ def test_steps_sum_to_the_prediction(asked):
     assert found.target == "execution"
     assert found.prediction == pytest.approx(predicted, abs=1e-4)
     assert found.baseline + found.values.sum() == pytest.approx(found.prediction)
-    if about.draws is None:  # without any of its steps the clip is another one
+    if not run.settings.is_network:  # without any of its steps the clip is another one
         of_others = run.predict(list(found.background))["predicted"]
         assert found.baseline == pytest.approx(of_others.mean(), abs=1e-4)
 
 
 def test_the_step_with_bent_knees_is_the_lowest(asked):
     (found,) = contributions.of_steps(asked[0])
-    if asked[0].draws is None:  # four steps of training teach a network nothing
+    if not asked[2].settings.is_network:  # four steps of training teach a network nothing
         assert found.lowest == "entry"
         assert found.values[2] < -0.5
         assert abs(found.values[:2]).max() < 0.3 * abs(found.values[2])
@@ -101,7 +103,7 @@ def test_the_legs_are_the_lowest(asked, keypoints):
     assert found.parts == ("legs", "arms", "trunk", "head")
     assert found.prediction == pytest.approx(asked[1], abs=1e-4)
     assert found.baseline + found.values.sum() == pytest.approx(found.prediction)
-    if asked[0].draws is None:
+    if not asked[2].settings.is_network:
         assert found.lowest == "legs"
         assert abs(found.values[1:]).max() < 0.3 * abs(found.values[0])
 
@@ -117,9 +119,9 @@ def test_in_points_of_the_score_they_sum_as_well(asked):
 def test_steps_that_are_not_known_are_those_of_the_background(asked):
     about = asked[0]
     edges = contributions.step_bounds(about)
-    unknown = Asked(about.run, about.samples, about.inputs, about.background, about.draws, known_steps=False)
+    unknown = replace(about, known_steps=False)
     assert contributions.step_bounds(unknown)[ALTERED].tolist() == edges[ALTERED].tolist() == [0, 10, 20, T]
-    nowhere = Asked(about.run, about.samples.assign(steps=None), about.inputs, about.background, about.draws)
+    nowhere = replace(about, samples=about.samples.assign(steps=None))
     with pytest.raises(InputError, match="steps of 'v00': not known"):
         contributions.of_steps(nowhere)
 
@@ -127,7 +129,7 @@ def test_steps_that_are_not_known_are_those_of_the_background(asked):
 def test_what_cannot_be_explained_is_refused(asked, keypoints):
     about = asked[0]
     with pytest.raises(InputError, match="background of 'v00': no clip"):
-        contributions.of_steps(Asked(about.run, about.samples, about.inputs, {ALTERED: []}, about.draws))
+        contributions.of_steps(replace(about, background={ALTERED: []}))
     with pytest.raises(InputError, match="keypoints of 'v00': in none of 0 stores"):
         contributions.of_joints(about, [])
 

@@ -50,22 +50,22 @@ def test_the_entry_is_where_the_elbows_are_last_seen(athlete):
 def test_nothing_seen_is_nothing_measured(athlete):
     points = np.full((T, 17, 3), np.nan)
     assert np.isnan([v for name, v in measured.values(points, **ABOUT).items() if name != "half_twists"]).all()
-    assert measured.measured(points, **ABOUT).keys() <= {"half_twists"}
+    assert measured.measured(points, **ABOUT, known_steps=True).keys() <= {"half_twists"}
 
 
 def test_every_measure_is_given_with_its_error_or_not_at_all(athlete):
     known = measured.errors()
-    assert set(known) == set(measured.MEASURES)
-    assert {name: of.unit for name, of in known.items()} == {
-        name: unit for name, (unit, _) in measured.MEASURES.items()
+    assert {key: of.unit for key, of in known.items()} == {
+        (name, steps): unit for name, (unit, _) in measured.MEASURES.items() for steps in ("known", "constant")
     }
-    found = measured.measured(athlete(T, turns=1.5), **ABOUT)
-    assert found
-    for name, (value, error) in found.items():
-        assert np.isfinite(value)
-        assert 0 < error == known[name].standard_error < known[name].spread
+    for known_steps, steps in measured.STEPS.items():
+        found = measured.measured(athlete(T, turns=1.5), **ABOUT, known_steps=known_steps)
+        assert found
+        for name, (value, error) in found.items():
+            assert np.isfinite(value)
+            assert 0 < error == known[name, steps].standard_error < known[name, steps].spread
 
 
 def test_points_that_are_missing_are_named():
     with pytest.raises(InputError, match="keypoints of ui_prmd_22: expected both shoulders"):
-        measured.measured(np.zeros((T, 22, 3)), keypoint_set="ui_prmd_22", fps=FPS, bounds=BOUNDS)
+        measured.measured(np.zeros((T, 22, 3)), keypoint_set="ui_prmd_22", fps=FPS, bounds=BOUNDS, known_steps=True)

@@ -7,13 +7,13 @@ import pytest
 from aqa_pipeline import stores
 from aqa_pipeline.errors import InputError
 from aqa_pipeline.judging.recipe import Kitchen, athlete_of
-from aqa_pipeline.judging.trained import same, steps
 from aqa_pipeline.stages.detect_athlete import detect_athlete
 from aqa_pipeline.stages.estimate_keypoints import estimate_keypoints
 from aqa_pipeline.stages.extract_features import extract_features
 from aqa_pipeline.stages.extract_frames import extract_frames
 from aqa_pipeline.stages.smooth_keypoints import smooth_keypoints
 from aqa_pipeline.training import runs
+from aqa_pipeline.training.trained import same, steps
 
 
 @pytest.fixture

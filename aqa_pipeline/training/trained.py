@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -110,6 +111,12 @@ class Trained:
         }
         return runs.Files(features=self.features, **pictures)
 
+    def open(self, files: runs.Files, *, threads: int = 1) -> contextlib.AbstractContextManager[dict[str, Any]]:
+        """Stores as its models read them, see `runs.open_inputs`."""
+        settings = self.settings
+        read = dict(roles=settings.roles, frames=settings.frames, needs=self.needs)
+        return runs.open_inputs(files, threads=threads, **read)
+
     def stores_like(self, kind: str, made: Mapping[str, Any]) -> list[Path]:
         """The stores of a kind that were made by a recipe, of all shards; none where they were not kept."""
         for folder in sorted((self.results / kind / self.dataset).glob("**/")):
@@ -119,7 +126,7 @@ class Trained:
         return []
 
 
-def find(run: Path, results: Path | None = None) -> Trained:
+def of(run: Path, results: Path | None = None) -> Trained:
     """The row of a run's folder, or of the folder above with all folds and seeds.
 
     Parameters
@@ -130,7 +137,7 @@ def find(run: Path, results: Path | None = None) -> Trained:
     Raises
     ------
     InputError
-        It is no run, carries no recipe, or cannot be asked about a video.
+        It is no run.
     """
     run = Path(run).absolute()
     folders = (
@@ -138,34 +145,9 @@ def find(run: Path, results: Path | None = None) -> Trained:
     )
     if not folders:
         beside = [path.name for path in run.parent.glob("*/")] if run.parent.is_dir() else []
-        raise InputError(f"--run: {run} is no trained run, {nearest(run.name, beside)}")
+        raise InputError(f"{run} is no trained run, {nearest(run.name, beside)}")
     settings, config = runs.load_settings(folders[0])
-    trained = Trained(folders, results or folders[0].parents[3], settings, config.get("recipe", {}))
-    _expect_askable(trained, config)
-    return trained
-
-
-def _expect_askable(trained: Trained, config: Mapping[str, Any]) -> None:
-    settings, recipe = trained.settings, trained.recipe
-    where = f"--run: {trained.folders[0]}"
-    if settings.control != "none":
-        raise InputError(f"{where} is a control ({settings.control}), expected a run whose scores mean something")
-    if "truth" in trained.needs:
-        raise InputError(f"{where}: {settings.system} reads the truth, which no video of yours has")
-    if "recipe" not in config:
-        raise InputError(f"{where}: its config.json has no recipe, train it again with this version")
-    if not recipe["features"] and "frames" not in recipe:
-        raise InputError(f"{where}: {settings.system} looks at no video, expected a run on features or frames")
-    if settings.is_network and not recipe.get("draws"):
-        raise InputError(f"{where}: its draws do not say how exemplars were chosen, draw and train again")
-    for name, made in recipe["features"].items():
-        for step in steps(made):
-            stage = step.get("stage", "")
-            if stage.startswith("import_"):
-                came = f"its {stage.removeprefix('import_')} ({name}) came with the data set"
-                raise InputError(f"{where}: {came}, there is no way to them from a video")
-            if stage != "extract_frames" and not step.get("inputs"):
-                raise InputError(f"{where}: its {name} do not say what they were made from, make them again and train")
+    return Trained(folders, results or folders[0].parents[3], settings, config.get("recipe", {}))
 
 
 def steps(made: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

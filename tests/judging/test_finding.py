@@ -7,7 +7,7 @@ import pytest
 
 from aqa_pipeline import stores
 from aqa_pipeline.errors import InputError
-from aqa_pipeline.judging import trained
+from aqa_pipeline.judging import finding
 
 FRAMES = {"stage": "extract_frames", "quality": 90, "version": 2}
 KEYPOINTS = {"stage": "estimate_keypoints", "version": 3, "inputs": {"frames": FRAMES}}
@@ -34,7 +34,7 @@ def run(tmp_path):
 
 def test_all_folds_vote_or_one(run, tmp_path):
     folder = run()
-    both, one = trained.find(folder), trained.find(folder / "fold1.seed0")
+    both, one = finding.find(folder), finding.find(folder / "fold1.seed0")
     assert [path.name for path in both.folders] == ["fold0.seed0", "fold1.seed0"]
     assert [path.name for path in one.folders] == ["fold1.seed0"]
     assert both.results == one.results == tmp_path / "results"
@@ -43,8 +43,8 @@ def test_all_folds_vote_or_one(run, tmp_path):
     assert one.action_types == ["101b", "107b"]
     assert both.compares
     assert both.is_simulated
-    assert not trained.find(run(adapter="custom")).is_simulated
-    assert trained.find(folder, tmp_path / "else").results == tmp_path / "else"
+    assert not finding.find(run(adapter="custom")).is_simulated
+    assert finding.find(folder, tmp_path / "else").results == tmp_path / "else"
 
 
 def test_training_videos_are_those_of_the_folds_that_vote(run, tmp_path):
@@ -54,8 +54,8 @@ def test_training_videos_are_those_of_the_folds_that_vote(run, tmp_path):
         tmp_path / "results/folds/dives.halves.parquet"
     )
     folder = run()
-    assert trained.find(folder).training == ["a", "b", "c"]
-    assert trained.find(folder / "fold0.seed0").training == ["a"]
+    assert finding.find(folder).training == ["a", "b", "c"]
+    assert finding.find(folder / "fold0.seed0").training == ["a"]
 
 
 GIVEN = {**MOTION, "inputs": {"keypoints": {"stage": "import_keypoints"}}}
@@ -85,13 +85,13 @@ GIVEN = {**MOTION, "inputs": {"keypoints": {"stage": "import_keypoints"}}}
 )
 def test_a_run_that_cannot_be_asked_says_why(run, options, said):
     with pytest.raises(InputError, match=said):
-        trained.find(run(**options))
+        finding.find(run(**options))
 
 
 def test_a_folder_that_is_no_run_is_answered_with_those_beside_it(run):
     folder = run()
     with pytest.raises(InputError, match=r"dives.halfs is no trained run, did you mean 'dives.halves'\?"):
-        trained.find(folder.with_name("dives.halfs"))
+        finding.find(folder.with_name("dives.halfs"))
 
 
 def store(path, made):
@@ -100,7 +100,7 @@ def store(path, made):
 
 
 def test_stores_must_be_those_of_the_training(run, tmp_path):
-    found, place = trained.find(run()), tmp_path / "results/features/dives/motion/0000.h5"
+    found, place = finding.find(run()), tmp_path / "results/features/dives/motion/0000.h5"
     with pytest.raises(InputError, match=r"motion: no stores, expected those that the run was trained on; --results"):
         _ = found.files
     store(place, {**MOTION, "libraries": {"numpy": "0.1"}})
