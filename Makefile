@@ -16,7 +16,7 @@ tables: .venv/installed
 	snakemake --cores $(CORES)  # results/tables.csv, stage quality and pictures
 
 test: .venv/installed $(MMPOSE) lint $(DOCS)
-	python -m pytest -p no:cacheprovider --numprocesses $(CORES) --dist loadfile
+	python -m pytest -p no:cacheprovider --numprocesses $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder  # one waits for SLURM
 
 mmpose: .venv-mmpose/installed
 

@@ -13,6 +13,15 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The fast ones first; side by side the long ones, so that none of them is left over at the end."""
+
+    def length(item: pytest.Item) -> int:
+        return sum(item.get_closest_marker(name) is not None for name in ("slow", "slurm"))
+
+    items.sort(key=length, reverse=hasattr(config, "workerinput"))
+
+
 @pytest.fixture
 def realdata() -> Path:
     """The folder with real data sets, where the machine has them."""

@@ -164,7 +164,8 @@ class Disturbed:
 def disturbed(cluster, calm, tmp_path_factory) -> Disturbed:
     """One job stalls until its time is over, the node of another dies, a third is cancelled, the controller restarts.
 
-    The first two have a node each, by the memory they ask for, and take minutes: the others happen meanwhile.
+    The first two have a node each, by the memory they ask for, and take minutes: the others happen meanwhile. What is
+    tried again may be sent to the dead node before it is missed, and is tried a third time then.
     """
     folder = again(calm, tmp_path_factory.mktemp("slurm") / "disturbed", "keypoints", "features", "pairs")
     apart = ("--set-resources", "estimate_keypoints:mem_mb=40000", "estimate_keypoints:runtime=attempt")
@@ -192,17 +193,17 @@ def both_held(cluster: Cluster) -> list[Process] | None:
 
 def test_a_job_over_its_time_limit_is_run_again_with_a_longer_one(cluster, disturbed):
     assert cluster.ended()[disturbed.stalled] == "TIMEOUT"
-    assert cluster.attempts(disturbed.stalled) == [("40000M", "1:00"), ("40000M", "2:00")]
+    assert cluster.attempts(disturbed.stalled)[:2] == [("40000M", "1:00"), ("40000M", "2:00")]
 
 
 def test_a_job_of_a_node_that_died_is_run_again(cluster, disturbed):
     assert cluster.ended()[disturbed.lost] == "NODE_FAIL"
-    assert len(cluster.attempts(disturbed.lost)) == 2
+    assert len(cluster.attempts(disturbed.lost)) > 1
 
 
 def test_a_cancelled_job_is_run_again_with_more_of_everything(cluster, disturbed):
     assert cluster.ended()[disturbed.cancelled] == "CANCELLED"
-    assert cluster.attempts(disturbed.cancelled) == [("7000M", "4:00:00"), ("14000M", "8:00:00")]
+    assert cluster.attempts(disturbed.cancelled)[:2] == [("7000M", "4:00:00"), ("14000M", "8:00:00")]
 
 
 def test_whatever_went_wrong_the_table_is_the_same(disturbed, table):
