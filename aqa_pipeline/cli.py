@@ -401,6 +401,7 @@ def score_videos(
     results: Annotated[Path | None, typer.Option(help="of the run, if it was moved away from them")] = None,
     height: Annotated[int, typer.Option(min=1, help="of the films; smaller pictures are enlarged to it")] = 540,
     megabytes: Annotated[float, typer.Option(min=0, help="of all pictures on the page")] = 20.0,
+    explain: Annotated[bool, typer.Option(help="what steps and joints contribute, and measured angles")] = True,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="all cores by default")] = os.cpu_count() or 1,
 ) -> None:
@@ -420,8 +421,9 @@ def score_videos(
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("videos", total=len(videos))
         given = dict(action_type=action_type or None, difficulty=difficulty, labels=labels, results=results)
+        given |= dict(height=height, megabytes=megabytes, explain=explain, device=device, threads=threads)
         found = score(
-            videos, run=run, out=out, **given, height=height, megabytes=megabytes, device=device, threads=threads,
+            videos, run=run, out=out, **given,
             progress=lambda one: bar.update(task, advance=1, description=f"videos, the last {one.name}: {one.status}"),
         )  # fmt: skip
     terminal.show(found, Console())
