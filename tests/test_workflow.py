@@ -19,7 +19,9 @@ from browser import browser, program
 from running import TABLES, clone, command, environment, good, snakemake
 
 import aqa_pipeline
+from aqa_pipeline.explanation.of_tests import of_tests
 from aqa_pipeline.frames import write_video
+from aqa_pipeline.training import trained
 
 pytestmark = pytest.mark.slow
 
@@ -83,6 +85,8 @@ def test_everything_asked_for_is_there(finished):
     assert page.count('<article class="video"') == 11  # of 16 dives the median one is among the ten worst
     assert page.count('class="film"') == 11
     assert "Votes of exemplars" in page
+    for kind in ("steps", "joints"):
+        assert page.count(f"What the {kind} contribute") == 11
     faults = pd.read_csv(results / "quality" / "simdive.faults.csv").set_index("fault")
     assert faults.loc["loose", "n"] == 16
     run = results / "runs" / "pose_guided.coco" / "simdive.out_of_fold" / "fold1.seed0"
@@ -93,6 +97,9 @@ def test_everything_asked_for_is_there(finished):
         "predictions.parquet",
     }
     assert not list(results.rglob("*.part"))
+
+
+EXPLAINED = ["pose_guided.coco", "feature_forest.motion_17"]  # whose contributions found faults
 
 
 @pytest.mark.parametrize(
@@ -117,6 +124,34 @@ def test_a_video_before_a_run_gets_what_the_run_predicted_of_it(finished, tmp_pa
     assert verdict.total.low < verdict.total.value < verdict.total.high
     if "exemplars" in test.index:
         assert set(test["exemplars"]) <= {vote.video_id for vote in verdict.votes}
+    if row in EXPLAINED:
+        assert [one.kind for one in verdict.why.contributions] == ["steps", "joints"]
+        for one in verdict.why.contributions:
+            assert one.target == "score"
+            assert one.baseline + sum(one.parts.values()) == pytest.approx(one.prediction)
+            assert one.prediction == pytest.approx(verdict.total.value, rel=1e-4)
+        assert verdict.why.angles["knee_bend_flight"].unit == "degrees"
+        assert "half_twists" not in verdict.why.angles  # missed by as much as dives differ
+    else:
+        assert not verdict.why.contributions
+        assert verdict.why.withheld
+
+
+@pytest.mark.parametrize("row", EXPLAINED)
+def test_what_a_run_predicted_is_explained(finished, row):
+    """The parts sum to the mean of the stored predictions of all seeds; a video without a row has no parts."""
+    folder = finished / "results" / f"runs/{row}/simdive.out_of_fold"
+    stored = pd.concat(pd.read_parquet(path) for path in folder.glob("fold*/predictions.parquet"))
+    expected = stored.groupby("video_id")["predicted_execution"].mean().iloc[[0, 5, 9]]
+    found = of_tests(trained.of(folder), [*expected.index, "nobody"])
+    assert set(found) == set(expected.index)
+    for video_id, value in expected.items():
+        assert [one.kind for one in found[video_id]] == ["steps", "joints"]
+        for one in found[video_id]:
+            assert one.target == "execution"
+            assert one.prediction == pytest.approx(value, rel=1e-4)
+            assert one.baseline + sum(one.parts.values()) == pytest.approx(one.prediction)
+            assert video_id not in one.background
 
 
 def test_videos_are_scored_or_declined_by_one_command(finished, tmp_path):
