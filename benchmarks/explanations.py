@@ -338,7 +338,7 @@ def _angles(
         estimated, true = both[np.isfinite(both).all(axis=1)].T
         error = estimated - true
         yield dict(
-            measure=name, unit=measured.MEASURES[name][0], n=len(error), bias=error.mean(),
+            measure=name, unit=measured.MEASURES[name].unit, n=len(error), bias=error.mean(),
             standard_error=np.sqrt((error**2).mean()), spread=true.std(),
         )  # fmt: skip
 

@@ -25,20 +25,29 @@ from aqa_pipeline.simdive import readability
 ERRORS = Path(__file__).with_name("angles.csv")
 COLUMNS = ("measure", "steps", "unit", "n", "bias", "standard_error", "spread")
 
-# name: unit, what of `readability.measures` it is, or None for what is added here
-MEASURES: Mapping[str, tuple[str, str | None]] = {
-    "knee_bend_take_off": ("degrees", None),  # the deepest
-    "lean_take_off": ("degrees", "lean"),  # from upright to the right of the picture
-    "knee_bend_flight": ("degrees", "knees"),
-    "hip_angle_flight": ("degrees", "loose"),  # between trunk and legs, 180 when straight
-    "legs_apart_flight": ("degrees", "legs_apart"),
-    "hip_bend_entry": ("degrees", "arch"),  # + piked, - arched
-    "knee_bend_entry": ("degrees", "line_knees"),
-    "arms_from_line_entry": ("degrees", "arms"),
-    "tilt_entry": ("degrees", "rotation"),  # of the body from the vertical, + turned too far, - not far enough
-    "open_before_entry": ("seconds", "opening"),
-    "somersaults": ("turns", None),
-    "half_twists": ("half turns", None),
+
+@dataclass(frozen=True)
+class Measure:
+    """What is measured."""
+
+    title: str
+    unit: str
+    reads: str | None = None  # what of `readability.measures` it is; None for what is added here
+
+
+MEASURES: Mapping[str, Measure] = {
+    "knee_bend_take_off": Measure("deepest bend of the knees at take-off", "degrees"),
+    "lean_take_off": Measure("lean at take-off, to the right of the picture", "degrees", "lean"),
+    "knee_bend_flight": Measure("bend of the knees in flight", "degrees", "knees"),
+    "hip_angle_flight": Measure("trunk to legs in flight, 180 when straight", "degrees", "loose"),
+    "legs_apart_flight": Measure("legs apart in flight", "degrees", "legs_apart"),
+    "hip_bend_entry": Measure("piked (+) or arched (-) at entry", "degrees", "arch"),
+    "knee_bend_entry": Measure("bend of the knees at entry", "degrees", "line_knees"),
+    "arms_from_line_entry": Measure("arms out of line at entry", "degrees", "arms"),
+    "tilt_entry": Measure("tilt at entry, too far (+) or short (-)", "degrees", "rotation"),
+    "open_before_entry": Measure("open before entry", "seconds", "opening"),
+    "somersaults": Measure("somersaults", "turns"),
+    "half_twists": Measure("half twists", "half turns"),
 }
 STEPS = {True: "known", False: "constant"}
 CONFIDENT = 0.5  # of the elbows, relative to their median in flight: below it they are under water
@@ -97,7 +106,7 @@ def values(
     points = np.where(points[..., 2:] >= SEEN, points, np.nan)
     steps = [(name, bounds[i] / fps) for i, name in enumerate(("take_off", "flight", "entry"))]
     read = readability.measures(points, steps, fps, entry_time=entry / fps)
-    found = {name: read[of] for name, (_, of) in MEASURES.items() if of}
+    found = {name: read[of.reads] for name, of in MEASURES.items() if of.reads}
     upward = points[..., :2] * (1.0, -1.0)
     until = upward[: max(int(entry) + 1, 2)]
     found["open_before_entry"] = -found["open_before_entry"]

@@ -35,6 +35,7 @@ ESTIMATOR = "embedded"  # whose errors `measured` knows
 class Angle:
     """A measure with its standard error, in a unit."""
 
+    title: str
     value: float
     standard_error: float
     unit: str
@@ -126,7 +127,11 @@ def _angles(
     found = measured.measured(
         points, keypoint_set=about["keypoint_set"], fps=about["fps"], bounds=bounds, known_steps=False
     )
-    return {name: Angle(*pair, measured.MEASURES[name][0]) for name, pair in found.items()}
+    return {
+        name: Angle(of.title, value, error, of.unit)
+        for name, (value, error) in found.items()
+        for of in [measured.MEASURES[name]]
+    }
 
 
 def _about(keypoints: Path, video_id: str) -> tuple[int, dict[str, float | str]]:

@@ -56,7 +56,7 @@ def test_nothing_seen_is_nothing_measured(athlete):
 def test_every_measure_is_given_with_its_error_or_not_at_all(athlete):
     known = measured.errors()
     assert {key: of.unit for key, of in known.items()} == {
-        (name, steps): unit for name, (unit, _) in measured.MEASURES.items() for steps in ("known", "constant")
+        (name, steps): of.unit for name, of in measured.MEASURES.items() for steps in ("known", "constant")
     }
     for known_steps, steps in measured.STEPS.items():
         found = measured.measured(athlete(T, turns=1.5), **ABOUT, known_steps=known_steps)
