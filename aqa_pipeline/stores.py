@@ -123,8 +123,8 @@ class Writer:
         group = self._file["videos"].create_group(_name(video_id))
         for name, array in arrays.items():
             array = np.asarray(array)
-            # Masks become 40 times smaller at the first level; 60 times at the fourth, in four times the time. All else is
-            # small, or noise.
+            # Masks become 40 times smaller at the first level; 60 times at the fourth, in four times the time. All else
+            # is small, or noise.
             squeezed = dict(compression="gzip", compression_opts=1) if array.dtype == bool and array.size > 4096 else {}
             group.create_dataset(name, data=array, **squeezed)
         group.attrs.update(facts)
