@@ -5,6 +5,7 @@ What a stage left out counts as wrong: a video without boxes has a miss in every
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,11 +34,12 @@ def by_folder(paths: Sequence[Path]) -> dict[str, list[Path]]:
 def detection_rows(name: str, truth: Sequence[Path], boxes: Sequence[Path]) -> list[dict[str, Any]]:
     """`COLUMNS` for the boxes of a detector: recall and IoU in all frames and in each part of a dive."""
     true, found, groups = [], [], []
-    for video_id, facts, known in _videos(truth, ("box",)):
-        own = _of_video(boxes, "boxes", video_id, (len(known["box"]), 5))
-        true.append(known["box"])
-        found.append(own)
-        groups.append(frame_groups(facts, len(own)))
+    with _opened(boxes, "boxes") as readers:
+        for video_id, facts, known in _videos(truth, ("box",)):
+            own = _of_video(readers, "boxes", video_id, (len(known["box"]), 5))
+            true.append(known["box"])
+            found.append(own)
+            groups.append(frame_groups(facts, len(own)))
     rows = pose_quality.detection_report(np.concatenate(found), np.concatenate(true), _joined(groups))
     return [_row("detection", name, row) for row in rows]
 
@@ -52,14 +54,15 @@ def pose_rows(name: str, truth: Sequence[Path], keypoints: Sequence[Path]) -> li
     if points.name not in ("coco_17", "coco_wholebody_133"):
         raise InputError(f"{name}: keypoints of {points.name}, expected coco_17 or coco_wholebody_133")
     true, boxes, found, groups = [], [], [], []
-    for video_id, facts, known in _videos(truth, ("box", "keypoints")):
-        asked = known["keypoints"][:, : len(points)]
-        shape = (len(asked), len(points), 3)
-        found.append(_of_video(keypoints, "keypoints", video_id, shape))
-        known_points = (asked[..., 2] > 0) & np.isfinite(known["box"]).all(axis=1)[:, None]
-        true.append(np.where(known_points[..., None], asked[..., :2], np.nan).astype(np.float32))
-        boxes.append(known["box"])
-        groups.append(frame_groups(facts, len(asked)))
+    with _opened(keypoints, "keypoints") as readers:
+        for video_id, facts, known in _videos(truth, ("box", "keypoints")):
+            asked = known["keypoints"][:, : len(points)]
+            shape = (len(asked), len(points), 3)
+            found.append(_of_video(readers, "keypoints", video_id, shape))
+            known_points = (asked[..., 2] > 0) & np.isfinite(known["box"]).all(axis=1)[:, None]
+            true.append(np.where(known_points[..., None], asked[..., :2], np.nan).astype(np.float32))
+            boxes.append(known["box"])
+            groups.append(frame_groups(facts, len(asked)))
     rows = pose_quality.keypoint_report(
         np.concatenate(found),
         np.concatenate(true),
@@ -95,18 +98,19 @@ def fault_rows(
     table = samples.set_index("video_id")
     latent, types = [], []
     measured: dict[str, list[dict[str, float]]] = {"true": [], "estimated": []}
-    for video_id, facts, known in _videos(truth, ("keypoints",)):
-        if video_id not in table.index:
-            continue
-        steps = [(step["sub_action"], step["first_frame"] / facts["fps"]) for step in table.at[video_id, "steps"]]
-        about = dict(entry_time=facts["entry_time"], travel=-1 if facts["mirrored"] else 1)
-        true = np.where(known["keypoints"][..., 2:] > 0, known["keypoints"], np.nan)
-        estimated = _of_video(keypoints, "keypoints", video_id, None)
-        for kind, points in (("true", true), ("estimated", estimated)):
-            seen = points is not None
-            measured[kind].append(readability.measures(points, steps, facts["fps"], **about) if seen else {})
-        latent.append({name.removeprefix("fault_"): facts[name] for name in facts if name.startswith("fault_")})
-        types.append(table.at[video_id, "action_type"])
+    with _opened(keypoints, "keypoints") as readers:
+        for video_id, facts, known in _videos(truth, ("keypoints",)):
+            if video_id not in table.index:
+                continue
+            steps = [(step["sub_action"], step["first_frame"] / facts["fps"]) for step in table.at[video_id, "steps"]]
+            about = dict(entry_time=facts["entry_time"], travel=-1 if facts["mirrored"] else 1)
+            true = np.where(known["keypoints"][..., 2:] > 0, known["keypoints"], np.nan)
+            estimated = _of_video(readers, "keypoints", video_id, None)
+            for kind, points in (("true", true), ("estimated", estimated)):
+                seen = points is not None
+                measured[kind].append(readability.measures(points, steps, facts["fps"], **about) if seen else {})
+            latent.append({name.removeprefix("fault_"): facts[name] for name in facts if name.startswith("fault_")})
+            types.append(table.at[video_id, "action_type"])
     faults = {name: _column(latent, name) for name in (latent[0] if latent else ())}
     read = {kind: {name: _column(rows, name) for name in faults} for kind, rows in measured.items()}
     rows = {kind: readability.readability(faults, values, types) for kind, values in read.items()}
@@ -127,15 +131,22 @@ def _videos(truth: Sequence[Path], names: Sequence[str]) -> Iterator[tuple[str, 
                 yield video_id, store.facts(video_id), {name: store.array(video_id, name) for name in names}
 
 
-def _of_video(paths: Sequence[Path], kind: str, video_id: str, shape: tuple[int, ...] | None) -> np.ndarray | None:
+@contextlib.contextmanager
+def _opened(paths: Sequence[Path], kind: str) -> Iterator[list[stores.Reader]]:
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(stores.read(path, kind=kind)) for path in paths]
+
+
+def _of_video(
+    readers: Sequence[stores.Reader], name: str, video_id: str, shape: tuple[int, ...] | None
+) -> np.ndarray | None:
     """What the stores hold of a video: NaN of the expected shape (or None without one) where they left it out."""
-    for path in paths:
-        with stores.read(path, kind=kind) as store:
-            if video_id in store:
-                found = store.array(video_id, kind)
-                if shape is not None and found.shape != shape:
-                    raise InputError(f"{path}: {kind} of '{video_id}' of shape {found.shape}, expected {shape}")
-                return found
+    for reader in readers:
+        if video_id in reader:
+            found = reader.array(video_id, name)
+            if shape is not None and found.shape != shape:
+                raise InputError(f"{reader.path}: {name} of '{video_id}' of shape {found.shape}, expected {shape}")
+            return found
     return None if shape is None else np.full(shape, np.nan, np.float32)
 
 

@@ -6,6 +6,7 @@ Each is a typed function that a test can call and `python -m aqa_pipeline.stages
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import inspect
 import itertools
@@ -43,6 +44,7 @@ def command_line(function: Callable[..., None]) -> None:
     A mistake of the user is one line on standard error and exit status 2.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+    _keep_freed_memory()
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(_with_options(function))
     try:
@@ -58,6 +60,19 @@ def command_line(function: Callable[..., None]) -> None:
             raise
         said = str(error).partition("\n")[0] or "Python could not allocate more"
         sys.exit(f"error: not enough memory ({said}); more shards or a smaller batch need less at once")
+
+
+def _keep_freed_memory() -> None:
+    """Let the C library (glibc) use freed memory again.
+
+    By itself it hands every large block back to the system, which fills the pages of the next one with zeros: a tenth
+    of the time of a picture network on a CPU.
+    """
+    trim_threshold, mmap_threshold = -1, -3  # names of mallopt(3); each alone stops the other from adapting
+    with contextlib.suppress(OSError, AttributeError):  # another C library has no such function
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(mmap_threshold, 32 * 2**20)
+        mallopt(trim_threshold, 256 * 2**20)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

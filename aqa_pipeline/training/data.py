@@ -23,10 +23,15 @@ SAMPLING = ("linear", "nearest")
 
 
 class Features:
-    """The feature sequences of one modality, from any number of stores; nothing is read before it is asked for."""
+    """The feature sequences of one modality, from any number of stores.
 
-    def __init__(self, readers: Sequence[stores.Reader]) -> None:
+    Nothing is read before it is asked for. What fits into `memory_mb` is kept for the next fold.
+    """
+
+    def __init__(self, readers: Sequence[stores.Reader], *, memory_mb: int = 200) -> None:
         self._reader_of = {video_id: reader for reader in readers for video_id in reader}
+        self._left = memory_mb * 2**20
+        self._kept: dict[tuple[str, str], np.ndarray] = {}
 
     def __contains__(self, video_id: str) -> bool:
         return video_id in self._reader_of
@@ -35,11 +40,20 @@ class Features:
         """`(T', D)` of one video."""
         if video_id not in self:
             raise InputError(f"no features of video '{video_id}', {nearest(video_id, list(self._reader_of)[:50])}")
-        return self._reader_of[video_id].array(video_id, "features")
+        return self._array(video_id, "features")
 
     def first_frames(self, video_id: str) -> np.ndarray:
         """`(T',)` the frame at which each row begins, counted from the clip's first."""
-        return self._reader_of[video_id].array(video_id, "first_frame")
+        return self._array(video_id, "first_frame")
+
+    def _array(self, video_id: str, name: str) -> np.ndarray:
+        array = self._kept.get((video_id, name))
+        if array is None:
+            array = self._reader_of[video_id].array(video_id, name)
+            if array.nbytes <= self._left:
+                self._left -= array.nbytes
+                self._kept[video_id, name] = array
+        return array
 
     def made_by(self, video_id: str) -> dict[str, Any]:
         """What made them: extractor, its options, and more."""
@@ -69,16 +83,19 @@ class Truth:
 
     def __init__(self, readers: Sequence[stores.Reader]) -> None:
         self._reader_of = {video_id: reader for reader in readers for video_id in reader}
+        self._known: dict[str, float] = {}  # every fold asks for nearly all
 
     def __contains__(self, video_id: str) -> bool:
         return video_id in self._reader_of
 
     def read(self, video_id: str) -> np.ndarray:
         """`(1, 1)` of one video."""
-        facts = self._reader_of[video_id].facts(video_id)
-        if "true_execution" not in facts:
-            raise InputError(f"{self._reader_of[video_id].path}: video '{video_id}' has no fact 'true_execution'")
-        return np.array([[facts["true_execution"]]], dtype=np.float32)
+        if video_id not in self._known:
+            facts = self._reader_of[video_id].facts(video_id)
+            if "true_execution" not in facts:
+                raise InputError(f"{self._reader_of[video_id].path}: video '{video_id}' has no fact 'true_execution'")
+            self._known[video_id] = facts["true_execution"]
+        return np.array([[self._known[video_id]]], dtype=np.float32)
 
     def first_frames(self, video_id: str) -> np.ndarray:
         """`(1,)`, the first frame."""

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,8 +31,24 @@ command_line(stage)
 """
 
 
-def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess:
-    (tmp_path / "stage.py").write_text(STAGE)
+BLOCKS = """
+import resource
+from aqa_pipeline.stages import command_line
+
+def stage() -> None:
+    for number in range(21):
+        blocks = [bytearray(2**23) for _ in range(4)]
+        del blocks
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        first = faults if number == 0 else first
+    print(faults - first)
+
+command_line(stage)
+"""
+
+
+def run(tmp_path: Path, *arguments: str, stage: str = STAGE) -> subprocess.CompletedProcess:
+    (tmp_path / "stage.py").write_text(stage)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, str(tmp_path / "stage.py"), *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=environment)
@@ -71,3 +90,9 @@ def test_options_that_are_no_json_object_are_refused(tmp_path):
     answer = run(tmp_path, "a.h5", "--kind", "right", "--options", "[1]")
     assert answer.returncode == 2
     assert "expected a JSON object" in " ".join(answer.stderr.replace("│", " ").split())
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc alone")
+def test_freed_memory_is_used_again(tmp_path):
+    pages = 4 * 2**23 // os.sysconf("SC_PAGE_SIZE")  # of one round
+    assert int(run(tmp_path, stage=BLOCKS).stdout) < 2 * pages  # of twenty rounds
