@@ -39,7 +39,7 @@ ROWS = (
 )
 FEATURES, DETECTOR, ESTIMATOR = "motion_17", "embedded", "embedded_17"
 PLACE, FOLD, RUN = "simdive.out_of_fold", 0, "fold0.seed0"
-BACKGROUND, DRAWS = 8, 2000  # the first half of the background explains, the rest is for deletion
+DRAWS = 2000
 PIECES, DELETED = 2, 5  # of each step, and dives of each fault of which frames are removed
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8A8A8A"
 
@@ -149,8 +149,8 @@ class Bench:
 def asked(bench: Bench, row: str, run: Path, inputs: dict, ids: Sequence[str], *, held_out: bool = False) -> Asked:
     """All of these dives, with the half of the background that explains or the half that is held out."""
     samples = pd.concat([bench.known, bench.injected], ignore_index=True)
-    background = contributions.background_of(samples, bench.training, ids, count=BACKGROUND)
-    for video_id, options in background.items():
+    background = contributions.background_of(samples, bench.training, ids, count=2 * contributions.BACKGROUND)
+    for video_id, options in background.items():  # the first half explains, the rest is for deletion
         half = (len(options) + 1) // 2
         background[video_id] = options[half:] if held_out else options[:half]
     return Asked({run: bench.draws_of(row)}, samples, inputs, background)
@@ -316,7 +316,9 @@ def angle_rows(results: Path) -> Iterator[dict[str, float | str | int]]:
     """A row of `measured.COLUMNS` for every measure, over all dives of the default run."""
     table = stores.read_table(results / "samples" / "simdive.parquet")
     ids = table["video_id"].tolist()
-    background = contributions.background_of(table, ids, ids, count=BACKGROUND)  # of others, each time
+    background = contributions.background_of(
+        table, ids, ids, count=2 * contributions.BACKGROUND
+    )  # of others, each time
     for known_steps, name in measured.STEPS.items():
         edges = contributions.step_bounds(Asked({}, table, {}, background, known_steps=known_steps))
         for row in _angles(results, table.set_index("video_id"), edges):

@@ -50,6 +50,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     for uri, text in pages().items():
         files.append(File.generated(config, uri, content=text))
+    for picture in sorted((ROOT / "benchmarks").glob("*.png")):
+        files.append(File.generated(config, f"benchmarks/{picture.name}", abs_src_path=str(picture)))
     return files
 
 

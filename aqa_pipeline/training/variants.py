@@ -126,8 +126,9 @@ def _for_each(draws: pd.DataFrame | None, source_of: Mapping[str, str]) -> pd.Da
 
     if draws is None:
         return None
-    own = dict(iter(draws[draws["part"] == "test"].groupby("query")))
-    for source in source_of.values():
-        if source not in own:
-            raise InputError(f"draws of '{source}': none in the part test, expected one for each exemplar")
-    return pd.concat([own[source].assign(query=name) for name, source in source_of.items()], ignore_index=True)
+    own = draws[draws["part"] == "test"]
+    missing = sorted(set(source_of.values()) - set(own["query"]))
+    if missing:
+        raise InputError(f"draws of '{missing[0]}': none in the part test, expected one for each exemplar")
+    variants = pd.DataFrame(dict(variant=list(source_of), query=list(source_of.values())))
+    return variants.merge(own, on="query").drop(columns="query").rename(columns={"variant": "query"})
