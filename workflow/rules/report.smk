@@ -9,7 +9,7 @@ rule report:
         significance="results/significance.csv",
         detectable="results/detectable.csv",
         failures="results/failures.csv",
-        predictions=[run for table in SETTINGS.make_tables for run in table_runs(table)],
+        predictions=sorted({run for table in SETTINGS.make_tables for run in table_runs(table)}),  # tables share rows
         quality=quality_files(),
     output:
         "results/report.html",
