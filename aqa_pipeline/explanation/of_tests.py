@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,11 @@ def of_tests(trained: Trained, video_ids: Sequence[str]) -> dict[str, list[Shown
     found: dict[str, list[Shown]] = {}
     with trained.open(runs.Files(features=trained.features)) as inputs:
         for fold, folders in _by_fold(trained.all_folds).items():
-            parts = trained.folds[trained.folds["fold"] == fold].groupby("part")["video_id"].agg(list)
-            wanted = set(video_ids) - set(found)
-            usable = [v for v in parts.get("train", []) if _is_whole(v, inputs)]
-            here = sorted(v for v in wanted & set(parts.get("test", [])) if _is_whole(v, inputs))
+            parts = runs.parts_of(trained.folds, fold, inputs)
+            here = sorted((set(video_ids) - set(found)) & set(parts["test"]))
             if not here:
                 continue
-            background = contributions.background_of(trained.samples, usable, here)
+            background = contributions.background_of(trained.samples, parts["train"], here)
             models = {folder: _draws(trained, folder, fold) for folder in folders}
             asked = Asked(models, trained.samples, inputs, background)
             of_kind = {kind: _of_kind(asked, trained, kind) for kind in kinds}
@@ -64,10 +62,6 @@ def _by_fold(folders: Sequence[Path]) -> dict[int, list[Path]]:
     for folder in folders:
         found.setdefault(runs.load_settings(folder)[0].fold, []).append(folder)
     return found
-
-
-def _is_whole(video_id: str, inputs: Mapping[str, Any]) -> bool:
-    return all(video_id in one for one in inputs.values())
 
 
 def _draws(trained: Trained, folder: Path, fold: int) -> Any:

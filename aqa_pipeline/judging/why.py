@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aqa_pipeline import plugins, stores
 from aqa_pipeline.errors import InputError
@@ -23,6 +23,7 @@ from aqa_pipeline.judging.recipe import athlete_of
 from aqa_pipeline.training import runs
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from aqa_pipeline.judging.judge import Case, Judge
@@ -55,13 +56,14 @@ def why(judge: Judge, case: Case, label: Label) -> Why:
     keypoints = case.kitchen.by_kind("keypoints")
     if keypoints is None:
         return Why(withheld=["contributions and angles: the run finds no keypoints on a video"])
-    n_frames, about = _about(keypoints, case.video_id)
+    with stores.read(keypoints, kind="keypoints") as store:
+        points, about = store.array(case.video_id, "keypoints"), store.facts(case.video_id)
     samples = judge.models.samples_with(case.video_id, label)
     own = samples["video_id"] == case.video_id
-    samples.loc[own, ["first_frame", "last_frame"]] = [0, n_frames - 1]
+    samples.loc[own, ["first_frame", "last_frame"]] = [0, len(points) - 1]
     found, withheld = _contributions(judge, case, label, samples, keypoints)
     try:
-        angles = _angles(judge, case, samples, keypoints, about)
+        angles = _angles(judge, case, samples, points, about)
     except InputError as error:
         angles, withheld = {}, [*withheld, f"angles: {error}"]
     return Why(found, angles, withheld)
@@ -114,7 +116,7 @@ def _stores_of(judge: Judge) -> list[Path]:
 
 
 def _angles(
-    judge: Judge, case: Case, samples: pd.DataFrame, keypoints: Path, about: Mapping[str, float | str]
+    judge: Judge, case: Case, samples: pd.DataFrame, points: np.ndarray, about: Mapping[str, Any]
 ) -> dict[str, Angle]:
     made = athlete_of(judge.trained.recipe) or {}
     if made.get("estimator") != ESTIMATOR:
@@ -122,8 +124,6 @@ def _angles(
     background = contributions.background_of(samples, judge.trained.training, [case.video_id])
     asked = Asked({}, samples, {}, background, known_steps=False)
     bounds = contributions.step_bounds(asked)[case.video_id]
-    with stores.read(keypoints, kind="keypoints") as store:
-        points = store.array(case.video_id, "keypoints")
     found = measured.measured(
         points, keypoint_set=about["keypoint_set"], fps=about["fps"], bounds=bounds, known_steps=False
     )
@@ -132,8 +132,3 @@ def _angles(
         for name, (value, error) in found.items()
         for of in [measured.MEASURES[name]]
     }
-
-
-def _about(keypoints: Path, video_id: str) -> tuple[int, dict[str, float | str]]:
-    with stores.read(keypoints, kind="keypoints") as store:
-        return len(store.array(video_id, "keypoints")), dict(store.facts(video_id))
