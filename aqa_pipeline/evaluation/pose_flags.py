@@ -14,6 +14,7 @@ on dives whose truth is known is measured in `benchmarks/smoothing.md`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -111,6 +112,7 @@ def _long_bones(places: np.ndarray, points: KeypointSet, most: float) -> np.ndar
     return long.any(axis=1) * (0.5 + 0.5 * _mean(long, np.isfinite(lengths)))
 
 
+@cache
 def _partners(points: KeypointSet) -> list[int]:
     """For each edge the number of the same edge on the other side of the body; itself where there is none."""
     edges = [frozenset(edge) for edge in points.edges]
@@ -129,6 +131,9 @@ def _mean(values: np.ndarray, asked: np.ndarray) -> np.ndarray:
 
 
 def _quantile(values: np.ndarray, share: float) -> np.ndarray:
-    """Quantile of each column without its NaN; NaN where nothing is left."""
-    nothing = np.isnan(values).all(axis=0)
-    return np.where(nothing, np.nan, np.nanquantile(np.where(nothing, 0.0, values), share, axis=0))
+    """Quantile of each column without its NaN; NaN where nothing is left. Many times as fast as numpy's."""
+    ordered = np.sort(values, axis=0)  # NaN come last
+    place = share * np.maximum((~np.isnan(values)).sum(axis=0) - 1, 0)
+    low = place.astype(int)
+    below, above = (np.take_along_axis(ordered, rows[None], axis=0)[0] for rows in (low, np.ceil(place).astype(int)))
+    return below + (above - below) * (place - low)

@@ -69,23 +69,26 @@ class Space:
     """
 
     def __init__(self, sequences: Sequence[np.ndarray]) -> None:
-        from sklearn.neighbors import NearestNeighbors
+        from scipy.spatial import KDTree
 
         points = np.stack([_pooled(sequence) for sequence in sequences])
         self._mean, sd = points.mean(axis=0), points.std(axis=0)
         self._sd = np.where(sd > 1e-6, sd, 1.0)
-        n_neighbours = min(NEIGHBOURS, len(points) - 1)
-        self._search = NearestNeighbors(n_neighbors=n_neighbours, algorithm="brute").fit(self._scaled(points))
-        between, self.neighbours = self._search.kneighbors()  # of each training video among the others
-        self.distances = between.mean(axis=1)  # (N,)
+        self._n_neighbours = min(NEIGHBOURS, len(points) - 1)
+        self._tree = KDTree(self._scaled(points))
+        distances, numbers = self._tree.query(self._tree.data, k=self._n_neighbours + 1)
+        others = numbers != np.arange(len(points))[:, None]
+        others[others.all(axis=1), -1] = False  # as many lie in the same place, itself is not among its nearest
+        self.neighbours = numbers[others].reshape(len(points), -1)  # of each training video among the others
+        self.distances = distances[others].reshape(len(points), -1).mean(axis=1)  # (N,)
 
     def place(self, sequence: np.ndarray) -> tuple[float, np.ndarray]:
         """Mean distance of a video (T', D) to its nearest training videos, and their numbers, the nearest first."""
-        point = self._scaled(_pooled(sequence)[None])
+        point = self._scaled(_pooled(sequence))
         if not np.isfinite(point).all():
             return np.inf, np.zeros(0, int)
-        distance, number = self._search.kneighbors(point)
-        return float(distance.mean()), number[0]
+        distances, numbers = self._tree.query(point, k=range(1, self._n_neighbours + 1))
+        return float(distances.mean()), numbers
 
     def _scaled(self, points: np.ndarray) -> np.ndarray:
         return (points - self._mean) / self._sd

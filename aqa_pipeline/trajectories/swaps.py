@@ -8,8 +8,7 @@ equally even, so every swapped frame costs a little: most of a shot stays as it 
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -64,30 +63,29 @@ def _viterbi(both: np.ndarray) -> np.ndarray:
         return states
     price = _PRICE * 2 * both.shape[1]
     cost = np.add.outer([0, price], [0, price]) + price * (1 - np.eye(2))  # (state before, state now)
+    of_next = price * (np.arange(2) + (1 - np.eye(2)))  # (state now, state next)
     chosen = []
     for trio in _trios(both[shown]):  # (before, now, next)
-        ahead = cost[:, :, None] + trio + price * (np.arange(2) + (1 - np.eye(2)))[None]
-        chosen.append(ahead.argmin(axis=0))
-        cost = ahead.min(axis=0)
+        unturned, turned = cost[:, :, None] + trio + of_next  # by the state before
+        chosen.append(turned < unturned)
+        cost = np.minimum(turned, unturned)
     states[shown] = _back(cost, chosen)
     return states
 
 
-def _trios(both: np.ndarray) -> Iterator[np.ndarray]:
-    """Summed accelerations (2, 2, 2) of every three frames, for each of their states."""
+def _trios(both: np.ndarray) -> np.ndarray:
+    """Summed accelerations (t - 2, 2, 2, 2) of every three frames, for each of their states."""
     sides = np.stack([both, both[:, :, ::-1]], axis=1)  # (t, state, P, 2, C)
-    costs = np.zeros((2, 2, 2, max(len(both) - 2, 0)))
-    for a, b, c in itertools.product(range(2), repeat=3):
-        second = sides[:-2, a] - 2 * sides[1:-1, b] + sides[2:, c]  # (t - 2, P, 2, C)
-        bent = np.minimum(np.linalg.norm(second, axis=-1), _MOST)
-        costs[a, b, c] = np.nansum(bent, axis=(1, 2))
-    return iter(np.moveaxis(costs, -1, 0))
+    before, now, following = sides[:-2, :, None, None], 2 * sides[1:-1, None, :, None], sides[2:, None, None, :]
+    second = before - now + following  # (t - 2, 2, 2, 2, P, 2, C)
+    bent = np.minimum(np.linalg.norm(second, axis=-1), _MOST)
+    return np.nansum(bent, axis=(-2, -1))
 
 
 def _back(cost: np.ndarray, chosen: list[np.ndarray]) -> np.ndarray:
     """States along the cheapest way, from the end back to the beginning."""
     now, following = np.unravel_index(cost.argmin(), cost.shape)
-    way = [following, now]
+    way = [int(following), int(now)]
     for before in reversed(chosen):
-        way.append(before[way[-1], way[-2]])
+        way.append(int(before[way[-1], way[-2]]))
     return np.array(way[::-1], bool)

@@ -65,6 +65,16 @@ def test_the_nearest_are_found_and_a_training_video_is_not_its_own_neighbour():
     assert (space.neighbours != np.arange(N)[:, None]).all()
 
 
+def test_training_videos_in_one_place_are_each_others_neighbours():
+    one, *others = clips(N, 0)
+    n_alike = refusal.NEIGHBOURS + 3
+    space = refusal.Space([one] * n_alike + others)
+    assert space.neighbours.shape == (n_alike + N - 1, refusal.NEIGHBOURS)
+    assert (space.neighbours != np.arange(n_alike + N - 1)[:, None]).all()
+    assert (space.neighbours[:n_alike] < n_alike).all()
+    assert (space.distances[:n_alike] == 0).all()
+
+
 def test_poses_are_declined_from_below():
     rng = np.random.default_rng(3)
     table = pd.DataFrame({name: rng.uniform(0.8, 1.0, N) for name in refusal.POSES}, index=[f"v{i}" for i in range(N)])
