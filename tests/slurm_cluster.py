@@ -21,7 +21,8 @@ PREFIX = "aqa-slurm-"  # of the folder of a cluster
 NODES = ("n1", "n2", "n3")
 
 # Several slurmd on one host are told apart by name and port. `config_overrides` lets nodes be larger than the host.
-# SlurmdTimeout: a node that is silent so long is down. MinJobAge: jobs are asked for after all is over. EnforcePartLimits: what no partition allows is refused at once.
+# SlurmdTimeout: a node that is silent so long is down. MinJobAge: jobs are asked for after all is over.
+# EnforcePartLimits: what no partition allows is refused at once.
 CONFIG = """
 ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)
