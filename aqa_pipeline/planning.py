@@ -47,7 +47,8 @@ OF_DATASETS = {
 }
 OF_ROWS = {
     "draw_pairs": ("system", "variant", "dataset", "protocol", "seed"),
-    "train": ("system", "variant", "dataset", "protocol", "seed"),  # and the fold, where a job trains but one
+    # With the predictions, where a job trains all folds; and the fold, where it trains but one, and a job predicts.
+    "train": ("system", "variant", "dataset", "protocol", "seed"),
     "predict": ("system", "variant", "dataset", "protocol", "seed"),
 }
 NAMES = OF_SHARDS | OF_DATASETS | OF_ROWS

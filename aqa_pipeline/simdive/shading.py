@@ -123,7 +123,7 @@ def _capsule(
 
 
 def shade(buffer: Buffer, albedo: np.ndarray, light: Light, *, softness: float) -> np.ndarray:
-    """Colours (S, h, w, 3) float32 of a buffer, `albedo` (C, 3) 0..255 a capsule.
+    """Colours (S, h, w, 3) float32 of a buffer, 0 where nothing covers it; `albedo` (C, 3) 0..255 a capsule.
 
     Normals come from the depth blurred over `softness` pixels, which melts the capsules into one body;
     hollows between limbs are darkened by how far they lie behind their surroundings.
@@ -135,12 +135,14 @@ def shade(buffer: Buffer, albedo: np.ndarray, light: Light, *, softness: float) 
     flat = (buffer.depth * solid).reshape(S * h, w)
     weight = solid.reshape(S * h, w)
     depth = _spread(flat, weight, max(softness, 0.6))
-    gx = cv2.Sobel(depth, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
-    gy = cv2.Sobel(depth, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
+    around = _spread(flat, weight, 5 * softness)
+    seen = (buffer.coverage > 0).reshape(S * h, w)  # a quarter of the window
+    gx = cv2.Sobel(depth, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)[seen]
+    gy = cv2.Sobel(depth, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)[seen]
     length = np.sqrt(gx * gx + gy * gy + 1)
     lx, ly, lz = np.array(light.direction, np.float32) / np.float32(np.linalg.norm(light.direction))
     lambert = np.maximum((lz - gx * lx - gy * ly) / length, 0)
-    hollow = np.clip((_spread(flat, weight, 5 * softness) - depth) * np.float32(0.35 / max(softness, 0.6) / 4), 0, 0.5)
+    hollow = np.clip((around[seen] - depth[seen]) * np.float32(0.35 / max(softness, 0.6) / 4), 0, 0.5)
     brightness = (light.ambient * (1 + 0.25 * gy / length) + light.direct * lambert) * (1 - hollow)
     halfway = np.array([lx, ly, lz + 1], np.float32) / np.float32(np.sqrt(2 + 2 * lz))
     shine = np.maximum((halfway[2] - gx * halfway[0] - gy * halfway[1]) / length, 0)
@@ -148,8 +150,10 @@ def shade(buffer: Buffer, albedo: np.ndarray, light: Light, *, softness: float) 
     shine *= shine
     shine *= shine
     shine *= shine
-    colour = albedo.astype(np.float32)[buffer.nearest] * brightness.reshape(S, h, w, 1)
-    return colour + (255 * light.gloss) * shine.reshape(S, h, w, 1)
+    own = albedo.astype(np.float32)[buffer.nearest.reshape(S * h, w)[seen]]
+    colour = np.zeros((S * h, w, 3), np.float32)
+    colour[seen] = own * brightness[:, None] + (255 * light.gloss) * shine[:, None]
+    return colour.reshape(S, h, w, 3)
 
 
 def _spread(depth: np.ndarray, weight: np.ndarray, reach: float) -> np.ndarray:

@@ -44,12 +44,8 @@ def predict(
     with runs.open_inputs(files, threads=threads, **read) as inputs:
         for folder in run:
             trained = runs.load(folder, known, inputs)
-            fold = trained.settings.fold
-            table = runs.read_table(draws, fold) if draws else None
-            test = runs.parts_of(parts, fold, inputs)["test"]
-            predictions = runs.compose(trained, trained.predict(test, table, device))
-            with stores.replacing(folder / "predictions.parquet") as path:
-                predictions.to_parquet(path, index=False)
+            drawn = runs.read_table(draws, trained.settings.fold) if draws else None
+            runs.predict(trained, parts, inputs, folder, draws=drawn, device=device)
 
 
 if __name__ == "__main__":

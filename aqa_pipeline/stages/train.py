@@ -40,6 +40,7 @@ def train(
     selection: str = "last",
     control: str = "none",
     official: str = "",
+    predict: bool = False,
     memory_mb: int = 2000,
     device: str = "auto",
     threads: int = 1,
@@ -51,7 +52,8 @@ def train(
     set fills which role. FRAMES are for systems trained end to end, with the BOXES of the athlete where FRAMES_OPTIONS
     say that the view follows him or the system needs tubes; MASKS, truth stores, or the masks that the samples name,
     are labels of the training part. Resized frames stay in memory up to MEMORY_MB. OFFICIAL is a checkpoint of the
-    system's released code that training begins with.
+    system's released code that training begins with. PREDICT writes the predictions of the test parts as well, as the
+    stage `predict` does.
 
     One thread makes a run the same bit by bit. WORKERS are processes that read batches ahead. A run that was killed
     goes on from the state that it left in its folder.
@@ -86,6 +88,8 @@ def train(
             if together.is_first:
                 run.recipe = runs.recipe_of(files, drawn)
                 runs.save(run, folder)
+                if predict:
+                    runs.predict(run, parts, inputs, folder, draws=drawn, device=device)
                 log.info("%s, fold %d, seed %d: trained in %.1f s", system, number, seed, time.monotonic() - started)
 
 

@@ -195,6 +195,22 @@ def parts_of(folds: pd.DataFrame, fold: int, inputs: Mapping[str, Features | Pic
     return parts
 
 
+def predict(
+    run: Run,
+    folds: pd.DataFrame,
+    inputs: Mapping[str, Features | Pictures],
+    folder: Path,
+    *,
+    draws: pd.DataFrame | None = None,
+    device: str = "auto",
+) -> None:
+    """Write the composed predictions of the test part of a run's fold to `folder`; `draws` are those of the fold."""
+    test = parts_of(folds, run.settings.fold, inputs)["test"]
+    predictions = compose(run, run.predict(test, draws, device))
+    with stores.replacing(folder / "predictions.parquet") as path:
+        predictions.to_parquet(path, index=False)
+
+
 def compose(run: Run, predicted: pd.DataFrame) -> pd.DataFrame:
     """Predictions as stored: score and execution, true and predicted; execution is NaN where there is no difficulty.
 

@@ -121,6 +121,20 @@ def test_a_network_from_draws_to_predictions(sport, tmp_path):
     assert weights[0] == weights[1]
 
 
+@pytest.mark.parametrize("system", ["pose_guided", "feature_forest"])
+def test_training_predicts_what_the_stage_predicts(sport, tmp_path, system):
+    tables = sport / "samples.parquet", sport / "folds.parquet"
+    is_network = system == "pose_guided"
+    drawn, options = (draws(sport, tmp_path), TINY) if is_network else (None, dict(options=dict(trees=3)))
+    own = dict(system=system, adapter="simdive", control="permute_inputs", draws=drawn, device="cpu", seed=3)
+    train(*tables, tmp_path, features(sport), fold=[1, 0], predict=True, **own, **options)
+    paths = [of_run(tmp_path, fold, 3) / "predictions.parquet" for fold in (0, 1)]
+    by_training = [path.read_bytes() for path in paths]
+    predict(*tables, features(sport), run=[path.parent for path in paths], draws=drawn, device="cpu")
+    assert [path.read_bytes() for path in paths] == by_training
+    assert by_training[0] != by_training[1]
+
+
 def test_failed_videos_are_neither_drawn_nor_predicted(sport, tmp_path):
     drawn = pd.read_parquet(draws(sport, tmp_path))
     assert "v35" not in set(drawn["query"]) | set(drawn["exemplar"])

@@ -428,12 +428,16 @@ def trains_at_once(row):
     return not is_network(row) or (variant.frames is None and not variant.training.epochs)
 
 
+# Rows of which one job trains all folds and predicts, and those with a job a fold and another that predicts.
+AT_ONCE = "|".join(re.escape(row) for row in SETTINGS.rows() if trains_at_once(row)) or "none"
+BY_FOLD = "|".join(re.escape(row) for row in SETTINGS.rows() if not trains_at_once(row)) or "none"
+
+
 def training_jobs(dataset, protocol):
-    """The jobs that train on a data set: what tells them apart in names, folds, and rows as a pattern."""
+    """The jobs that train on a data set: what tells them apart in names, folds, rows as a pattern, and if they predict."""
     place, folds = f"{dataset}.{protocol}", folds_of(dataset, protocol)
-    at_once, by_fold = ([row for row in SETTINGS.rows() if trains_at_once(row) == so] for so in (True, False))
-    jobs = [(place, folds, at_once), *((f"{place}.fold{fold}", [fold], by_fold) for fold in folds)]
-    return [(place, folds, "|".join(map(re.escape, rows))) for place, folds, rows in jobs if rows]
+    at_once, by_fold = [(place, folds, AT_ONCE, True)], [(f"{place}.fold{n}", [n], BY_FOLD, False) for n in folds]
+    return [*(at_once if AT_ONCE != "none" else []), *(by_fold if BY_FOLD != "none" else [])]
 
 
 # Scores, failures and stage quality.

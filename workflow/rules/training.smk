@@ -31,11 +31,11 @@ rule draw_pairs:
 
 
 # A job a fold where pictures or whole epochs are learnt from. A few hundred steps on features, or a classic, take little
-# longer than the start of Python, so one job trains all folds. Their numbers differ from protocol to protocol, and with
-# them the rules.
+# longer than the start of Python, and so do its predictions: one job trains all folds and predicts their test parts.
+# Their numbers differ from protocol to protocol, and with them the rules.
 for dataset, protocol in evaluated():
 
-    for place, folds, rows in training_jobs(dataset, protocol):
+    for place, folds, rows, predicts in training_jobs(dataset, protocol):
 
         rule:
             name:
@@ -52,6 +52,7 @@ for dataset, protocol in evaluated():
                 official=official_file,
             output:
                 of_folds(dataset, protocol, "weights.safetensors", "config.json", "history.csv", folds=folds),
+                of_folds(dataset, protocol, "predictions.parquet", folds=folds if predicts else []),
             log:
                 f"results/logs/train/{{row}}.{place}.seed{{seed}}.log",
             benchmark:
@@ -71,6 +72,7 @@ for dataset, protocol in evaluated():
                 out=lambda wildcards, output: str(Path(output[0]).parents[1]),
                 run=lambda wildcards, dataset=dataset: run_options(wildcards, dataset),
                 folds=" ".join(f"--fold {fold}" for fold in folds),
+                predict="--predict" if predicts else "",
                 draws=lambda wildcards, input: " ".join(f"--draws {path}" for path in input.draws),
                 truth=lambda wildcards, input: " ".join(f"--truth {path}" for path in input.truth),
                 options=lambda wildcards: as_json(variant_of(wildcards).options),
@@ -81,9 +83,10 @@ for dataset, protocol in evaluated():
                 frames=frame_options,
                 pictures=pictures_given,
                 version=stage_version("train"),
+                predicted=stage_version("predict") if predicts else None,  # another one trains again
             shell:
                 "{params.python} -m aqa_pipeline.stages.train {input.samples} {input.folds} {params.out} {input.features}"
-                " {params.run} {params.folds} --seed {wildcards.seed} {params.draws} {params.truth}"
+                " {params.run} {params.folds} {params.predict} --seed {wildcards.seed} {params.draws} {params.truth}"
                 " --options {params.options:q} --training {params.training:q} --clips {params.clips:q}"
                 " --roles {params.roles:q} --frames-options {params.frames:q} {params.pictures}"
                 " --workers {resources.workers} --memory-mb {resources.kept_mb} > {log} 2>&1"
@@ -107,6 +110,8 @@ for dataset, protocol in evaluated():
             f"results/logs/predict/{{row}}.{dataset}.{protocol}.seed{{seed}}.log",
         benchmark:
             f"results/benchmarks/predict/{{row}}.{dataset}.{protocol}.seed{{seed}}.tsv"
+        wildcard_constraints:
+            row=BY_FOLD,
         conda:
             "../../envs/train.yaml"
         threads: 1
