@@ -11,8 +11,11 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from torch import Tensor
+
+    Array = Tensor | np.ndarray
 
 _TENSORS = ("target", "difficulty", "action_type", "sub_action", "judge_scores", "transitions", "caption")  # of Clips
 NO_LABEL = -100  # frames without a sub_action; the value that torch's cross entropy passes over
@@ -41,21 +44,21 @@ class Facts:
 
 @dataclass(frozen=True)
 class Clips:
-    """B clips with what is known of them."""
+    """B clips with what is known of them: tensors for networks, arrays of the same types for what is no network."""
 
     # modality -> (B, T, D) features; "frames" -> (B, T, 3, H, W) uint8 pictures, RGB; "tubes" -> (B, T, 4, 2) corners
     # of the athlete's box, x and y in pixels of these, NaN where nobody is
-    inputs: Mapping[str, Tensor]
+    inputs: Mapping[str, Array]
     video_ids: tuple[str, ...]
-    target: Tensor  # (B,) NaN where the system must not know it
-    difficulty: Tensor  # (B,) NaN where the sport has none
-    action_type: Tensor  # (B,) number in Facts.action_types, -1 where the training part has no such type
-    sub_action: Tensor | None = None  # (B, T) number in Facts.sub_actions, or NO_LABEL
-    judge_scores: Tensor | None = None  # (B, J) NaN where unknown
-    transitions: Tensor | None = None  # (B, 2) on the 96 sampled frames, NaN where unknown or not to be known
-    caption: Tensor | None = None  # (B, L) START, numbers of words, END, then NO_LABEL, which is all where unknown
+    target: Array  # (B,) NaN where the system must not know it
+    difficulty: Array  # (B,) NaN where the sport has none
+    action_type: Array  # (B,) number in Facts.action_types, -1 where the training part has no such type
+    sub_action: Array | None = None  # (B, T) number in Facts.sub_actions, or NO_LABEL
+    judge_scores: Array | None = None  # (B, J) NaN where unknown
+    transitions: Array | None = None  # (B, 2) on the 96 sampled frames, NaN where unknown or not to be known
+    caption: Array | None = None  # (B, L) START, numbers of words, END, then NO_LABEL, which is all where unknown
     # "athlete", "splash" -> (B, T, H, W) bool, on the frames shown; "athlete_known", "splash_known" -> (B,) bool
-    masks: Mapping[str, Tensor] = field(default_factory=dict)
+    masks: Mapping[str, Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.video_ids)
@@ -69,6 +72,12 @@ class Clips:
             **{name: change(value) for name, value in present.items()},
         )
 
+    def tensors(self) -> Clips:
+        """The same clips with tensors for arrays."""
+        import torch
+
+        return self._each(torch.as_tensor)
+
     def to(self, device: torch.device | str) -> Clips:
         """The same clips on a device."""
         return self._each(lambda tensor: tensor.to(device, non_blocking=True))
@@ -77,7 +86,7 @@ class Clips:
         """The same clips where a GPU can fetch them by itself; torch's loader looks for this name."""
         return self._each(lambda tensor: tensor.pin_memory())
 
-    def rows(self, index: Tensor) -> Clips:
+    def rows(self, index: Tensor | np.ndarray) -> Clips:
         """The clips of some rows `(P,)`, repeated where a row is named twice."""
         ids = tuple(self.video_ids[i] for i in index.tolist())
         return replace(self._each(lambda tensor: tensor[index]), video_ids=ids)

@@ -44,8 +44,8 @@ def of_system(subject: Subject, name: str, **options: Any) -> Callable[[Fold], n
 
     def predict(fold: Fold) -> np.ndarray:
         facts = data.fit(list(ids[fold.train]))
-        weights = system.fit(data.clips(list(ids[fold.train])), facts, **options)
-        execution = system.predict(weights, data.clips(list(ids[fold.test]), show_target=False))
+        weights = system.fit(data.arrays(list(ids[fold.train])), facts, **options)
+        execution = system.predict(weights, data.arrays(list(ids[fold.test]), show_target=False))
         return np.asarray(subject.adapter.compose(execution, subject.difficulty[fold.test]), float)
 
     return predict

@@ -17,7 +17,7 @@ def pooled(clips: Clips, *, segments: int, statistics: list[str]) -> np.ndarray:
             raise InputError(f"statistics: unknown '{name}', {nearest(name, STATISTICS)}")
     columns = []
     for modality in sorted(clips.inputs):
-        sequences = clips.inputs[modality].numpy().astype(np.float64)  # (B, T, D)
+        sequences = np.asarray(clips.inputs[modality], np.float64)  # (B, T, D)
         if sequences.shape[1] < segments:
             raise InputError(
                 f"segments: found {segments} for {sequences.shape[1]} frames, expected no more than frames"

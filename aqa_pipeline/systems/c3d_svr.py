@@ -18,8 +18,6 @@ import logging
 from collections.abc import Mapping
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from aqa_pipeline.batches import Clips, Facts
 from aqa_pipeline.errors import InputError
@@ -56,23 +54,23 @@ def fit(
 
     if not 2 <= folds <= len(train):
         raise InputError(f"c3d_svr.folds: found {folds}, expected 2 to {len(train)}, the clips of the training part")
-    width = 1.0 if scale else float(train.target.double().std(correction=0))
+    width = 1.0 if scale else float(np.asarray(train.target, np.float64).std())
     options = dict(segments=1, statistics=["mean"], scale=scale, kernel=kernel, epsilon=epsilon * width)
     drawn = KFold(folds, shuffle=True, random_state=seed).split(train.target)
-    parts = [tuple(map(torch.from_numpy, part)) for part in drawn]
+    parts = list(drawn)
     errors = np.array([_error(train, facts, parts, C=penalty, **options) for penalty in C])
     best = C[int(errors.argmin())]
     log.info("c3d_svr: C %g of %s, root mean squared errors %s", best, C, errors.round(4).tolist())
     return feature_svr.fit(train, facts, C=best, **options) | dict(C=np.array([best]), tried=np.array(C), errors=errors)
 
 
-def _error(train: Clips, facts: Facts, parts: list[tuple[Tensor, Tensor]], **options) -> float:
+def _error(train: Clips, facts: Facts, parts: list[tuple[np.ndarray, np.ndarray]], **options) -> float:
     """Root mean squared error of predictions out of fold."""
     squares = []
     for rows, out in parts:
         held_out = train.rows(out)
         predicted = feature_svr.predict(feature_svr.fit(train.rows(rows), facts, **options), held_out)
-        squares.append((predicted - held_out.target.double().numpy()) ** 2)
+        squares.append((predicted - np.asarray(held_out.target, np.float64)) ** 2)
     return float(np.sqrt(np.concatenate(squares).mean()))
 
 

@@ -17,7 +17,7 @@ needs = {"transitions"}
 
 def fit(train: Clips, facts: Facts) -> dict[str, np.ndarray]:
     """Both mean transitions, rounded to sampled frames; NaN where the data set knows no steps."""
-    known = train.transitions.double().numpy()
+    known = np.asarray(train.transitions, np.float64)
     known = known[np.isfinite(known).all(axis=1)]
     return {"transitions": np.round(known.mean(axis=0)) if len(known) else np.full(2, np.nan)}
 

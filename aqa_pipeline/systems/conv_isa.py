@@ -134,7 +134,7 @@ _KERNEL = {"linear": _linear, "chi_square": _chi_square}
 
 def _grey(clip: Clips) -> np.ndarray:
     """Grey levels (T, H, W), 0 to 1, of one clip."""
-    return np.tensordot(clip.inputs["frames"][0].numpy(), GREY, axes=(1, 0))
+    return np.tensordot(np.asarray(clip.inputs["frames"][0]), GREY, axes=(1, 0))
 
 
 def _corners(size: tuple[int, ...], block: np.ndarray | list[int]) -> list[tuple[int, ...]]:

@@ -40,7 +40,7 @@ def fit(
     x = pooled(train, segments=segments, statistics=statistics)
     forest = ExtraTreesRegressor(
         trees, max_features=max_features, min_samples_leaf=min_samples_leaf, random_state=seed, n_jobs=1
-    ).fit(x, train.target.double().numpy())
+    ).fit(x, np.asarray(train.target, np.float64))
     nodes = [tree.tree_ for tree in forest.estimators_]
     starts = np.cumsum([0, *(tree.node_count for tree in nodes)])
     left = [np.where(t.children_left < 0, -1, t.children_left + start) for t, start in zip(nodes, starts, strict=False)]

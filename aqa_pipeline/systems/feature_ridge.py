@@ -29,7 +29,7 @@ def fit(
     ----------
     alpha : weight of the penalty; 0 is plain least squares
     """
-    x, y = pooled(train, segments=segments, statistics=statistics), train.target.double().numpy()
+    x, y = pooled(train, segments=segments, statistics=statistics), np.asarray(train.target, np.float64)
     mean, sd = x.mean(axis=0), x.std(axis=0)
     sd = np.where(scale & (sd > 1e-9), sd, 1.0)
     centred = (x - mean) / sd

@@ -43,7 +43,7 @@ def fit(
 
     if kernel not in KERNELS:
         raise InputError(f"kernel: found '{kernel}', {nearest(kernel, KERNELS)}")
-    x, y = pooled(train, segments=segments, statistics=statistics), train.target.double().numpy()
+    x, y = pooled(train, segments=segments, statistics=statistics), np.asarray(train.target, np.float64)
     scales = dict(mean=np.zeros(x.shape[1]), sd=np.ones(x.shape[1]), target=np.array([0.0, 1.0]))
     if scale:
         sd = x.std(axis=0)

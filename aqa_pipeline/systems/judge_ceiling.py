@@ -26,7 +26,7 @@ def fit(train: Clips, facts: Facts, *, seed: int = 0) -> dict[str, np.ndarray]:
     """
     if "truth" in train.inputs:
         return {"line": np.array([1.0, 0.0]), "seed": np.array([seed])}
-    seen, target = _one_judge(train, seed), train.target.double().numpy()
+    seen, target = _one_judge(train, seed), np.asarray(train.target, np.float64)
     usable = np.isfinite(seen)
     if usable.sum() < 2:
         log.warning("judge_ceiling: no truth and no judge_scores in the training part: no ceiling is drawn")
@@ -37,7 +37,7 @@ def fit(train: Clips, facts: Facts, *, seed: int = 0) -> dict[str, np.ndarray]:
 def predict(weights: Mapping[str, np.ndarray], test: Clips) -> np.ndarray:
     """Predicted target (N,); NaN for a clip without judge scores."""
     if "truth" in test.inputs:
-        return test.inputs["truth"][:, 0, 0].double().numpy()
+        return np.asarray(test.inputs["truth"][:, 0, 0], np.float64)
     slope, intercept = weights["line"]
     return slope * _one_judge(test, int(weights["seed"][0])) + intercept
 
@@ -47,7 +47,7 @@ def _one_judge(clips: Clips, seed: int) -> np.ndarray:
     if clips.judge_scores is None:
         return np.full(len(clips), np.nan)
     marks = []
-    for video_id, scores in zip(clips.video_ids, clips.judge_scores.double().numpy(), strict=True):
+    for video_id, scores in zip(clips.video_ids, np.asarray(clips.judge_scores, np.float64), strict=True):
         given = scores[np.isfinite(scores)]
         rng = np.random.default_rng([seed, zlib.crc32(video_id.encode())])
         marks.append(rng.choice(given) if len(given) else np.nan)

@@ -23,7 +23,7 @@ def fit(train: Clips, facts: Facts, *, pseudo: float = 4.0) -> dict[str, np.ndar
     ----------
     pseudo : clips with the mean of all that every type is drawn to
     """
-    target, kind = train.target.double().numpy(), train.action_type.numpy()
+    target, kind = np.asarray(train.target, np.float64), np.asarray(train.action_type)
     overall = target.mean()
     of_type = [target[kind == number] for number in range(len(facts.action_types))]
     means = [(values.sum() + pseudo * overall) / (len(values) + pseudo) for values in of_type]
@@ -32,4 +32,4 @@ def fit(train: Clips, facts: Facts, *, pseudo: float = 4.0) -> dict[str, np.ndar
 
 def predict(weights: Mapping[str, np.ndarray], test: Clips) -> np.ndarray:
     """Predicted target (N,); type -1 takes the last entry."""
-    return weights["means"][test.action_type.numpy()]
+    return weights["means"][np.asarray(test.action_type)]

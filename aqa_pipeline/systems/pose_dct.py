@@ -118,7 +118,7 @@ def spectra(sequence: np.ndarray, transform: str, coefficients: int, segments: i
 
 def sequence_of(clip: Clips) -> np.ndarray:
     """The channels (T, D) float64 of all feature sets of one clip."""
-    return np.concatenate([clip.inputs[name][0].double().numpy() for name in sorted(clip.inputs)], axis=1)
+    return np.concatenate([np.asarray(clip.inputs[name][0], np.float64) for name in sorted(clip.inputs)], axis=1)
 
 
 def _stretches(sequence: np.ndarray, segments: int) -> Iterator[np.ndarray]:

@@ -17,7 +17,6 @@ from aqa_pipeline.training.pictures import FRAMES, TUBES, Pictures, Seen
 
 if TYPE_CHECKING:
     import pandas as pd
-    from torch import Tensor
 
 SAMPLING = ("linear", "nearest")
 
@@ -247,16 +246,20 @@ class Data:
             Key of the random views of a training step, which alone shows masks; None: the view of a test. Feature
             sequences are never changed.
         """
-        import torch
+        return self.arrays(video_ids, show_target=show_target, draw=draw).tensors()
 
+    def arrays(
+        self, video_ids: Sequence[str], *, show_target: bool = True, draw: tuple[int, ...] | None = None
+    ) -> Clips:
+        """The same as arrays, for what is no network: then torch, which is long in loading, is not needed."""
         prepared = [self._prepared(video_id) for video_id in video_ids]
         sources = [self.features_of.get(video_id, video_id) for video_id in video_ids]
         seen = [self.pictures.read(source, draw) for source in sources] if self.pictures else []
-        inputs = {modality: torch.stack([clip[modality] for clip in prepared]) for modality in self.inputs}
+        inputs = {modality: np.stack([clip[modality] for clip in prepared]) for modality in self.inputs}
         if seen:
-            inputs[FRAMES] = torch.stack([clip.pictures for clip in seen])
+            inputs[FRAMES] = np.stack([clip.pictures for clip in seen])
         if self.pictures and self.pictures.shows_tubes:
-            inputs[TUBES] = torch.stack([self.pictures.tube(source, draw) for source in sources])
+            inputs[TUBES] = np.stack([self.pictures.tube(source, draw) for source in sources])
         known = self._known(video_ids, show_target=show_target)
         if known.transitions is not None and show_target and draw is not None and seen:
             known = replace(known, transitions=self._shifted(known.transitions, sources, seen))
@@ -269,7 +272,7 @@ class Data:
 
     def labels(self, video_ids: Sequence[str]) -> Clips:
         """What is known of videos, without their inputs: target, difficulty, action type, judges' scores."""
-        return self._known(video_ids, show_target=True)
+        return self._known(video_ids, show_target=True).tensors()
 
     def pairs(
         self,
@@ -292,8 +295,6 @@ class Data:
         return Pairs(query, self.clips(exemplars, draw=of_exemplar), torch.from_numpy(query_of))
 
     def _known(self, video_ids: Sequence[str], *, show_target: bool) -> Clips:
-        import torch
-
         rows = [self._row_of[video_id] for video_id in video_ids]
         targets = np.array([self.targets[video_id] for video_id in video_ids], dtype=np.float64)
         targets = self.scaled(targets) if show_target else np.full(len(video_ids), np.nan)
@@ -306,61 +307,52 @@ class Data:
         return Clips(
             inputs={},
             video_ids=tuple(video_ids),
-            target=torch.tensor(targets, dtype=torch.float32),
-            difficulty=torch.from_numpy(self._difficulty[rows]),
-            action_type=torch.from_numpy(self._action_type[rows]),
-            judge_scores=None if judges is None else torch.from_numpy(judges[rows]),
-            transitions=None if switches is None else torch.from_numpy(switches),
-            caption=None if captions is None else torch.from_numpy(captions),
+            target=targets.astype(np.float32),
+            difficulty=self._difficulty[rows],
+            action_type=self._action_type[rows],
+            judge_scores=None if judges is None else judges[rows],
+            transitions=switches,
+            caption=captions,
         )
 
     def _sub_actions(
-        self, prepared: Sequence[Mapping[str, Tensor]], sources: Sequence[str], seen: Sequence[Seen]
-    ) -> Tensor | None:
+        self, prepared: Sequence[Mapping[str, np.ndarray]], sources: Sequence[str], seen: Sequence[Seen]
+    ) -> np.ndarray | None:
         """(B, T) of the frames that are shown, or of the rows of the features."""
-        import torch
-
         if seen:
-            of_clips = [self._labels(source, clip.positions) for source, clip in zip(sources, seen, strict=True)]
-            return torch.from_numpy(np.stack(of_clips))
-        return torch.stack([clip["sub_action"] for clip in prepared]) if self.inputs else None
+            return np.stack([self._labels(source, clip.positions) for source, clip in zip(sources, seen, strict=True)])
+        return np.stack([clip["sub_action"] for clip in prepared]) if self.inputs else None
 
-    def _shifted(self, known: Tensor, sources: Sequence[str], seen: Sequence[Seen]) -> Tensor:
+    def _shifted(self, known: np.ndarray, sources: Sequence[str], seen: Sequence[Seen]) -> np.ndarray:
         """Transitions (B, 2) on the frames that are shown, where a shift moved these on the grid of 96."""
-        import torch
-
         shifts = self.pictures.view.sampling == "linspace" and self.pictures.view.n_frames == transitions.GRID
-        moved = known.clone()
+        moved = known.copy()
         for row, (source, clip) in enumerate(zip(sources, seen, strict=True)):
-            if shifts and torch.isfinite(known[row]).all():
+            if shifts and np.isfinite(known[row]).all():
                 found = transitions.of_steps(self.samples.at[source, "steps"], clip.n_stored, shown=clip.positions)
-                moved[row] = known[row] if found is None else torch.tensor(found, dtype=known.dtype)
+                moved[row] = known[row] if found is None else found
         return moved
 
-    def _masks(self, sources: Sequence[str], draw: tuple[int, ...] | None) -> dict[str, Tensor]:
+    def _masks(self, sources: Sequence[str], draw: tuple[int, ...] | None) -> dict[str, np.ndarray]:
         """ "athlete" (B, T, H, W) and "athlete_known" (B,), the same of "splash"; none outside training: no labels."""
-        import torch
-
         if draw is None or self.pictures is None:
             return {}
-        unknown, found = torch.zeros(self.pictures.view.size, dtype=torch.bool), {}
+        unknown, found = np.zeros(self.pictures.view.size, bool), {}
         for kind in self.pictures.kinds_of_masks:
             masks = [self.pictures.mask(source, draw, of=kind) for source in sources]
-            found[kind] = torch.stack([unknown if mask is None else mask for mask in masks])
-            found[f"{kind}_known"] = torch.tensor([mask is not None for mask in masks])
+            found[kind] = np.stack([unknown if mask is None else mask for mask in masks])
+            found[f"{kind}_known"] = np.array([mask is not None for mask in masks])
         return found
 
-    def _prepared(self, video_id: str) -> dict[str, Tensor]:
+    def _prepared(self, video_id: str) -> dict[str, np.ndarray]:
         """Inputs by modality (T, D), and sub_action (T,), of one video."""
         if video_id in self._kept:
             return self._kept[video_id]
-        import torch
-
         source = self.features_of.get(video_id, video_id)
-        clip = {modality: torch.from_numpy(self._sequence(modality, source)) for modality in self.inputs}
+        clip = {modality: self._sequence(modality, source) for modality in self.inputs}
         if self.inputs:
-            clip["sub_action"] = torch.from_numpy(self._sub_action(source))
-        size = sum(tensor.nbytes for tensor in clip.values())
+            clip["sub_action"] = self._sub_action(source)
+        size = sum(array.nbytes for array in clip.values())
         if size <= self._left:
             self._left -= size
             self._kept[video_id] = clip
@@ -401,7 +393,7 @@ class OneByOne:
         return len(self.video_ids)
 
     def __iter__(self) -> Iterator[Clips]:
-        return (self.data.clips([video_id], show_target=self.show_target) for video_id in self.video_ids)
+        return (self.data.arrays([video_id], show_target=self.show_target) for video_id in self.video_ids)
 
 
 def _lengths(n_frames: int | Mapping[str, int], modalities: Iterable[str]) -> dict[str, int]:

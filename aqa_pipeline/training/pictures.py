@@ -10,16 +10,13 @@ import contextlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from aqa_pipeline import frames, stores, untrusted
 from aqa_pipeline.errors import InputError, nearest
 from aqa_pipeline.layers.views import BILINEAR, Placement, View, bilinear, followed
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 FRAMES = "frames"  # name of the modality
 MEMORY_MB = 2000
@@ -38,7 +35,7 @@ Key = tuple[str, int, int | str]  # video, frame, and filter or kind of mask
 class Seen:
     """What is shown of one clip."""
 
-    pictures: Tensor  # (T, 3, H, W) uint8
+    pictures: np.ndarray  # (T, 3, H, W) uint8
     positions: np.ndarray  # (T,) which frames of the clip
     n_stored: int  # frames of the clip
 
@@ -161,8 +158,6 @@ class Pictures:
 
     def read(self, video_id: str, draw: Sequence[int] | None = None) -> Seen:
         """One clip, as the key `draw` has it, or as in a test."""
-        import torch
-
         placement, positions = self._placed(video_id, draw)
         filters = placement.filters or [BILINEAR] * len(positions)
         keys = [(video_id, int(i), f) for i, f in zip(positions, filters, strict=True)]
@@ -170,29 +165,25 @@ class Pictures:
         n_stored = len(self._frame_numbers(video_id))
         resized[self.view.blacked(n_stored, placement)] = 0
         pictures = np.ascontiguousarray(self.view.cut(resized, placement).transpose(0, 3, 1, 2))
-        return Seen(torch.from_numpy(pictures), positions, n_stored)
+        return Seen(pictures, positions, n_stored)
 
-    def mask(self, video_id: str, draw: Sequence[int] | None = None, *, of: str = "athlete") -> Tensor | None:
+    def mask(self, video_id: str, draw: Sequence[int] | None = None, *, of: str = "athlete") -> np.ndarray | None:
         """A mask `(T, H, W)` bool on the same pixels as `read` with the same key; None: not known."""
-        import torch
-
         placement, positions = self._placed(video_id, draw)
         resized = self._resized(video_id, [(video_id, int(i), of) for i in positions], self._masked)
         if any(mask is None for mask in resized):
             return None
         shown = np.stack(resized)
         shown[self.view.blacked(len(self._frame_numbers(video_id)), placement)] = False
-        return torch.from_numpy(np.ascontiguousarray(self.view.cut(shown, placement)))
+        return np.ascontiguousarray(self.view.cut(shown, placement))
 
-    def tube(self, video_id: str, draw: Sequence[int] | None = None) -> Tensor:
+    def tube(self, video_id: str, draw: Sequence[int] | None = None) -> np.ndarray:
         """Corners `(T, 4, 2)` float32 of the athlete's box on the pixels of `read` with the same key; NaN: nobody."""
-        import torch
-
         placement, positions = self._placed(video_id, draw)
         facts, regions = self._clips[video_id].facts(video_id), self._regions(video_id, positions)
         corners = _corners(self._tubes[video_id], video_id)[positions]
         moved = self.view.moved(corners, (facts["width"], facts["height"]), placement, regions=regions)
-        return torch.from_numpy(moved.astype(np.float32))
+        return moved.astype(np.float32)
 
     def _placed(self, video_id: str, draw: Sequence[int] | None) -> tuple[Placement, np.ndarray]:
         placement = self.view.placed(video_id, draw)

@@ -274,14 +274,15 @@ def open_inputs(
     needs: Collection[str] = (),
     memory_mb: int = MEMORY_MB,
 ) -> Iterator[dict[str, Any]]:
-    """All inputs of a run by modality, open for reading; torch is held to so many threads.
+    """All inputs of a run by modality, open for reading; torch, where a system computes with it, is held to `threads`.
 
     `roles` and `frames` are those of the run's settings; `mask_folders` and `splashes`, by video, are for
     training alone, and of them and the masks only what the `needs` of the system name is read.
     """
-    import torch
+    if "draws" in needs or frames:  # else it need not be loaded, which takes longer than a classic
+        import torch
 
-    torch.set_num_threads(threads)
+        torch.set_num_threads(threads)
     labels = dict(masks=files.masks, folders=mask_folders, splashes=splashes, needs=needs)
     of_pictures = dict(options=frames, boxes=files.boxes, **labels, memory_mb=memory_mb)
     with (
@@ -373,7 +374,7 @@ def _swap(data: Data, control: str, swapped: dict[str, str]) -> None:
 
 def _whole(settings: Settings, data: Data, video_ids: Sequence[str], *, show_target: bool = True) -> Clips | OneByOne:
     """A whole part as a classic wants it."""
-    read = data.one_by_one if settings.is_one_by_one else data.clips
+    read = data.one_by_one if settings.is_one_by_one else data.arrays
     return read(video_ids, show_target=show_target)
 
 

@@ -1,6 +1,8 @@
 """From keypoints to predictions, stage by stage, on a small made-up sport."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -151,6 +153,24 @@ def test_a_ridge_reads_the_mark_off_the_wrist(sport, tmp_path):
     assert score["predicted_execution"].to_numpy() == pytest.approx(
         (score["predicted_score"] * score["execution_score"] / score["score"]).to_numpy()
     )
+
+
+CLASSICS = """
+import sys
+from pathlib import Path
+from aqa_pipeline.stages.train import train
+train(*map(Path, sys.argv[2:5]), [Path(p) for p in sys.argv[5:]], system=sys.argv[1], adapter="simdive", fold=[0],
+      predict=True)
+assert "torch" not in sys.modules
+"""
+
+
+@pytest.mark.parametrize("system", ["train_mean", "no_video", "feature_svr", "feature_forest", "c3d_svr"])
+def test_a_classic_does_not_wait_for_torch(sport, tmp_path, system):
+    words = [system, sport / "samples.parquet", sport / "folds.parquet", tmp_path]
+    read = [] if system in ("train_mean", "no_video") else features(sport)
+    subprocess.run([sys.executable, "-c", CLASSICS, *map(str, [*words, *read])], check=True)
+    assert (of_run(tmp_path) / "predictions.parquet").is_file()
 
 
 @pytest.mark.parametrize("control", ["permute_inputs", "permute_labels"])

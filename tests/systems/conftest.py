@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -68,12 +69,13 @@ def batch_for(module) -> Clips | Pairs:
 
 
 def whole_part(module) -> Clips | list[Clips]:
-    """What a classic is handed: a batch with the whole part, or its clips one by one; pictures where it needs them."""
+    """What a classic is handed: arrays of the whole part, or of its clips one by one; pictures where it needs them."""
     clips = make_clips(B)
     if "pictures" in module.needs:
         pictures = torch.randint(256, (B, T, 3, 9, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
         clips = replace(clips, inputs={"frames": pictures})
-    return [clips.rows(torch.tensor([i])) for i in range(B)] if getattr(module, "one_by_one", False) else clips
+    clips = clips._each(np.asarray)
+    return [clips.rows(np.array([i])) for i in range(B)] if getattr(module, "one_by_one", False) else clips
 
 
 def first_query(batch: Clips | Pairs) -> Clips | Pairs:

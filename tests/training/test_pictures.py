@@ -71,9 +71,9 @@ def seen(folder):
         yield opened
 
 
-def shades(picture: torch.Tensor) -> list[int]:
+def shades(picture: np.ndarray) -> list[int]:
     """The dark half's shade of each frame (T, 3, H, W), as numbers of frames."""
-    return [round(float(frame.min()) / 20) for frame in picture.float()]
+    return [round(float(frame.min()) / 20) for frame in picture]
 
 
 def test_after_the_end_of_a_clip_there_is_black_if_so_wished(seen):
@@ -81,16 +81,16 @@ def test_after_the_end_of_a_clip_there_is_black_if_so_wished(seen):
     repeated, black = (seen(**options, beyond=beyond).read("c").pictures[:, 0, 0, -1] for beyond in ("repeat", "black"))
     assert [round(grey / 20) for grey in repeated.tolist()] == [0, 3, 4, 4]
     assert black.tolist() == [*repeated[:2].tolist(), 0, 0]
-    assert seen(**options, beyond="black").mask("c").any(dim=(1, 2)).tolist() == [True, True, False, False]
+    assert seen(**options, beyond="black").mask("c").any(axis=(1, 2)).tolist() == [True, True, False, False]
 
 
 def test_a_test_shows_evenly_spaced_frames_cut_from_the_middle(seen):
     shown = seen().read("a")
     assert shown.pictures.shape == (4, 3, 12, 12)
-    assert shown.pictures.dtype == torch.uint8
+    assert shown.pictures.dtype == np.uint8
     assert shades(shown.pictures) == shown.positions.tolist() == [0, 2, 5, 8]
     assert shown.n_stored == 9
-    left, right = shown.pictures[1, :, :, :5].float(), shown.pictures[1, :, :, 7:].float()  # 4 to 15 of 20 columns
+    left, right = shown.pictures[1, :, :, :5], shown.pictures[1, :, :, 7:]  # 4 to 15 of 20 columns
     assert left.mean() == pytest.approx(100, abs=2)
     assert right.mean() == pytest.approx(40, abs=2)
     assert shades(seen(n_frames=6).read("c").pictures) == [0, 0, 1, 2, 3, 4]
@@ -101,11 +101,11 @@ def test_training_draws_a_view_for_each_key(seen):
     drawn = [small.read("b", (0, step)) for step in range(40)]
     assert {int(d.positions[-1]) for d in drawn} == {3, 4, 5, 6}
     assert all(shades(d.pictures) == d.positions.tolist() for d in drawn)
-    bright_left = [d.pictures[0, 0, :, 0].float().mean() > d.pictures[0, 0, :, -1].float().mean() for d in drawn]
+    bright_left = [d.pictures[0, 0, :, 0].mean() > d.pictures[0, 0, :, -1].mean() for d in drawn]
     assert 8 < sum(bright_left) < 32  # turned around or not
     again, other = small.read("b", (0, 7)), small.read("b", (1, 7))
-    assert torch.equal(again.pictures, drawn[7].pictures)
-    assert not torch.equal(other.pictures, drawn[7].pictures)
+    assert np.array_equal(again.pictures, drawn[7].pictures)
+    assert not np.array_equal(other.pictures, drawn[7].pictures)
 
 
 def test_frames_are_decoded_once_while_memory_lasts(seen, monkeypatch):
@@ -116,7 +116,7 @@ def test_frames_are_decoded_once_while_memory_lasts(seen, monkeypatch):
     first = [kept.read("a", (0, step)).pictures for step in range(30)]
     assert len(decoded) == 9  # the nine frames that any shift shows
     decoded.clear()
-    assert all(torch.equal(forgetful.read("a", (0, step)).pictures, first[step]) for step in range(30))
+    assert all(np.array_equal(forgetful.read("a", (0, step)).pictures, first[step]) for step in range(30))
     assert len(decoded) == 30 * 4
     assert forgetful._kept == {}
 
@@ -128,10 +128,10 @@ def test_masks_are_moved_as_the_pictures(seen):
         mask = simulated.mask("a", (0, step))
         shown = simulated.read("a", (0, step))
         assert mask.shape == (4, 12, 12)
-        dark = torch.tensor(20 * shown.positions)[:, None, None]
-        assert (mask == (shown.pictures[:, 0] > dark + 30)).float().mean() > 0.99  # JPEG and the resize blur the edge
-        assert 0 < mask.float().mean() < 1
-        assert torch.equal(simulated.mask("a", (0, step), of="splash"), ~mask)
+        dark = 20 * shown.positions[:, None, None]
+        assert (mask == (shown.pictures[:, 0] > dark + 30)).mean() > 0.99  # JPEG and the resize blur the edge
+        assert 0 < mask.mean() < 1
+        assert np.array_equal(simulated.mask("a", (0, step), of="splash"), ~mask)
     assert seen(with_masks=True).kinds_of_masks == ()  # not asked for
     assert seen(with_masks=True, masks=True, needs={"draws", "masks"}).kinds_of_masks == ("athlete",)
     assert seen(masks=True, splashes={"a": "a.pkl"}, needs={"masks"}).kinds_of_masks == ()
@@ -149,8 +149,8 @@ def test_tubes_are_moved_as_the_pictures(seen, folder):
     for step in range(20):
         mask, tube = both.mask("a", (0, step)), both.tube("a", (0, step))
         assert tube.shape == (4, 4, 2)
-        columns = mask[0].any(dim=0).nonzero()[:, 0]
-        inside = tube[0, :, 0].clamp(0, 12)
+        columns = np.flatnonzero(mask[0].any(axis=0))
+        inside = tube[0, :, 0].clip(0, 12)
         assert (inside.min(), inside.max()) == (columns.min(), columns.max() + 1)
     assert both.tube("b")[2].tolist() == [[12, 4], [16, 4], [16, 8], [12, 8]]  # right, less 4 columns, halved
     assert "c" not in both  # has no boxes
@@ -170,9 +170,9 @@ def test_masks_of_pictures_bear_the_numbers_of_the_frames(seen, tmp_path):
             grey[: 4 * (i + 1)] = 255
             (folders[v] / f"{FIRST + i:05d}.jpg").write_bytes(frames.encode_jpeg(grey, 100).tobytes())
     own = seen(masks=True, folders=folders)
-    assert own.mask("a").sum(dim=(1, 2)).tolist() == [12 * n for n in (1, 3, 6, 9)]  # a quarter of the rows
+    assert own.mask("a").sum(axis=(1, 2)).tolist() == [12 * n for n in (1, 3, 6, 9)]  # a quarter of the rows
     follows = seen(masks=True, folders=folders, view="athlete", resize=None, crop=10)
-    assert follows.mask("a").sum(dim=(1, 2)).tolist() == [0, 0, 45, 90]  # rows 7 to 16, columns 31 to 39
+    assert follows.mask("a").sum(axis=(1, 2)).tolist() == [0, 0, 45, 90]  # rows 7 to 16, columns 31 to 39
     assert own.mask("b") is None
     assert own.mask("c") is None
 
@@ -217,14 +217,14 @@ def test_the_athlete_fills_small_pictures(seen):
     assert "c" not in athlete  # without boxes
     shown = athlete.read("a").pictures  # 10 pixels around the middle of a box 8 wide at the right edge
     assert shown.shape == (4, 3, 12, 12)
-    assert shown[3, 0, :, :8].float().mean() == pytest.approx(160, abs=4)
+    assert shown[3, 0, :, :8].mean() == pytest.approx(160, abs=4)
     assert shown[3, 0, :, -1].sum() == 0  # beyond the picture
     assert athlete.mask("a").sum() == 0  # the mask is far to the left
     assert "c" in seen()
 
 
 def read_in_a_process(small, queue):
-    queue.put([small.read(v, (3, 1)).pictures.numpy() for v in "abc" * 20])
+    queue.put([small.read(v, (3, 1)).pictures for v in "abc" * 20])
 
 
 def test_forked_processes_read_for_themselves(seen):
@@ -232,7 +232,7 @@ def test_forked_processes_read_for_themselves(seen):
     context = multiprocessing.get_context("fork")
     queues = [context.SimpleQueue() for _ in range(2)]
     workers = [context.Process(target=read_in_a_process, args=(small, queue)) for queue in queues]
-    expected = [small.read(v, (3, 1)).pictures.numpy() for v in "abc"] * 20
+    expected = [small.read(v, (3, 1)).pictures for v in "abc"] * 20
     for worker in workers:
         worker.start()
     for queue, worker in zip(queues, workers, strict=True):
