@@ -298,7 +298,7 @@ def test_killed_in_every_stage_it_goes_on_and_gives_the_same_bytes(finished, tmp
     assert not list((folder / "results").rglob("*.part"))
 
 
-def kill_stage(stage: str, folder: Path, patience: float = 60) -> bool:
+def kill_stage(stage: str, folder: Path, patience: float = 200) -> bool:
     """SIGKILL the first process of a stage that works in `folder`."""
     for _ in range(int(patience / 0.01)):
         for process in Path("/proc").glob("[0-9]*"):
