@@ -385,6 +385,7 @@ class Config(Strict):
         _check_lengths(f"{where}.clips.n_frames", variant)
         _check_exemplars(where, system, variant)
         _check_masks(where, system, variant)
+        _check_wanted_role(where, system, variant)
         fixed = plugins.constant("systems", system, "target")
         if fixed and "target" in variant.model_fields_set and variant.target != fixed:
             raise InputError(f"{where}.target: found '{variant.target}', expected '{fixed}', which {system} predicts")
@@ -621,6 +622,16 @@ def _check_masks(where: str, system: str, variant: Variant) -> None:
             raise InputError(f"{where}.{option}: found {weight} without masks, expected frames.masks: true, or 0")
     if shown and not learns:
         raise InputError(f"{where}.frames.masks: {system} learns from no masks{why}, expected false")
+
+
+def _check_wanted_role(where: str, system: str, variant: Variant) -> None:
+    """A role that a system needs unless an option of the same name is false."""
+    role = plugins.constant("systems", system, "role_option")
+    if role is None or role in variant.roles:
+        return
+    if variant.options.get(role, plugins.defaults("systems", system, "build")[role]):
+        expected = f"expected a feature set for it, or among the options `{role}: false`"
+        raise InputError(f"{where}.features: found no role '{role}', {expected}")
 
 
 def _overlap(one: Labelled, other: Labelled) -> bool:

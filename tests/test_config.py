@@ -156,7 +156,7 @@ def test_the_ranges_of_core_are_those_of_its_exemplars():
 
 
 def test_masks_are_for_systems_that_learn_from_them():
-    for system, options in dict(fineparser={}, hp_mcore={"splash_loss": 0.5}).items():
+    for system, options in dict(fineparser={}, hp_mcore={"splash_loss": 0.5, "skeleton": False}).items():
         shown = check(changed(**row(system, frames={"masks": True}, **options))).variant(f"{system}.mine")
         assert shown.frames.masks
     assert not check(changed(**row("fineparser", frames={}))).variant("fineparser.mine").frames.masks
@@ -204,6 +204,10 @@ def test_the_options_of_pictures_are_those_that_are_read():
         (
             row("hp_mcore", frames={}, splash_loss=0.5),
             "hp_mcore.mine.splash_loss: found 0.5 without masks, expected frames.masks: true, or 0",
+        ),
+        (
+            row("hp_mcore", frames={}),
+            "hp_mcore.mine.features: found no role 'skeleton', expected a feature set for it, or among the options",
         ),
         (row("musdl", target="score"), "musdl.mine.target: found 'score', expected 'execution', which musdl predicts"),
         (row("hp_mcore", features={"skeleton": "crop"}, splash_loss=1), "splash_loss: found 1 without masks"),

@@ -88,9 +88,9 @@ def train(
             if together.is_first:
                 run.recipe = runs.recipe_of(files, drawn)
                 runs.save(run, folder)
+                log.info("%s, fold %d, seed %d: trained in %.1f s", system, number, seed, time.monotonic() - started)
                 if predict:
                     runs.predict(run, parts, inputs, folder, draws=drawn, device=device)
-                log.info("%s, fold %d, seed %d: trained in %.1f s", system, number, seed, time.monotonic() - started)
 
 
 def _paths(samples, column: str) -> dict[str, Path]:

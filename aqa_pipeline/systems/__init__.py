@@ -15,8 +15,9 @@ A network whose options are a paper's offers `from_official(state_dicts) -> stat
 our names, for `build` with the paper's options. `docs/parity.md` says how close both are.
 
 A classic offers `fit(train, facts, *, ...) -> {name: array}` on one batch with the whole training part, and
-`predict(weights, test) -> (N,)`. Weights are arrays, so that nothing is ever unpickled. One that finds the transitions
-between the steps also offers `segment(weights, test) -> (N, 2)`, positions on the 96 frames of `transitions`.
+`predict(weights, test) -> (N,)`. They are handed arrays in the place of tensors, so that their jobs load no torch, and
+weights are arrays, so that nothing is ever unpickled. One that finds the transitions between the steps also offers
+`segment(weights, test) -> (N, 2)`, positions on the 96 frames of `transitions`.
 
 A classic with `one_by_one = True` is handed an iterable of batches of one clip in the place of either batch: every
 sequence as long as it is, pictures only while they are looked at. It may be gone through as often as is needed.
@@ -24,8 +25,8 @@ sequence as long as it is, pictures only while they are looked at. It may be gon
 `needs` says what a system reads besides the samples: "features", "draws" (it is trained by the loop, step by step),
 "exemplars", "sub_actions", "transitions", "captions" (where there are any), "masks" (of athletes), "splashes" (masks
 too), "tubes" (the athlete's boxes on the pictures, also at test), "truth", "pictures" (the modality "frames", without
-which it cannot do). `raw_target = True` leaves the target in its own
-units, for systems with bins or leaves. A system that makes sense for one target alone names it as `target`. One with an
-option that must say the same as `exemplars.choose` names it as `exemplar_choice`, one that learns from masks where an
-option is not 0 names that as `mask_option`.
+which it cannot do). `raw_target = True` leaves the target in its own units, for systems with bins or leaves. A system
+that makes sense for one target alone names it as `target`. Options are named that say more: as `exemplar_choice` the
+one that must be the same as `exemplars.choose`, as `mask_option` the one that learns from masks unless it is 0, as
+`role_option` the one that needs the role of its own name unless it is false.
 """

@@ -53,6 +53,7 @@ from aqa_pipeline.systems._comparison import Comparison, Encoded, halves, known_
 
 needs = {"features", "draws", "exemplars", "transitions", "splashes"}
 mask_option = "splash_loss"
+role_option = "skeleton"
 
 tiny = dict(
     dim=5, width=0.05, static_width=0.2, starts=[0, 4, 8], skeleton_width=4, token=8, positions=2, heads=2
