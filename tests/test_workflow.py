@@ -288,6 +288,9 @@ def test_killed_in_every_stage_it_goes_on_and_gives_the_same_bytes(finished, tmp
     """From nothing, in another folder: each stage is killed once, the same command follows, the table is the same."""
     folder = clone(tmp_path / "killed")
     for stage in KILLED:
+        if stage == "predict":  # of the one row with such a job, which waits for no keypoints: it may be done already
+            for path in folder.glob("results/runs/fineparser.small/*/*/predictions.parquet"):
+                path.unlink()
         running = subprocess.Popen(
             command(TABLES), cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
