@@ -115,6 +115,7 @@ def test_a_video_before_a_run_gets_what_the_run_predicted_of_it(finished, tmp_pa
     test = stored[stored["action_type"].isin(samples.loc[training["video_id"], "action_type"])].iloc[0]
     shutil.copy(finished / test["path"], tmp_path / "mine.mp4")
     known = dict(action_type=test["action_type"].upper(), difficulty=test["difficulty"], device="cpu")
+    known["out"] = tmp_path / "out" if row == "pose_guided.coco" else None
     (verdict,) = aqa_pipeline.score([tmp_path / "mine.mp4"], run=results / f"runs/{row}/simdive.out_of_fold", **known)
     assert (verdict.status, verdict.reasons) == ("scored", [])  # the other fold has trained on it
     said = pd.Series(verdict.models)
@@ -124,6 +125,10 @@ def test_a_video_before_a_run_gets_what_the_run_predicted_of_it(finished, tmp_pa
     assert verdict.total.low < verdict.total.value < verdict.total.high
     if "exemplars" in test.index:
         assert set(test["exemplars"]) <= {vote.video_id for vote in verdict.votes}
+    if known["out"]:
+        page = (tmp_path / "out/index.html").read_text()
+        assert page.count('class="film"') == 3  # its own, and of the two exemplars that moved it most
+        assert all(f"Film of {vote.video_id} with box" in page for vote in verdict.votes[:2])
     if row in EXPLAINED:
         assert [one.kind for one in verdict.why.contributions] == ["steps", "joints"]
         for one in verdict.why.contributions:

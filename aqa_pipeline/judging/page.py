@@ -23,7 +23,7 @@ from aqa_pipeline.training.trained import Trained, steps
 if TYPE_CHECKING:
     from aqa_pipeline.judging.judge import Case, Judge
 
-SHOWN = 6  # exemplars of a video that are shown, those that moved it farthest
+SHOWN, FILMED = 6, 2  # exemplars of a video that are shown, and filmed, those that moved it farthest
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,10 @@ class Album:
         started = time.monotonic()
         film = self._film(case)
         pictures = self._pictures(case)
-        exemplars = [(vote, self._of_exemplar(vote.video_id)) for vote in verdict.votes[:SHOWN]]
+        exemplars = [
+            (vote, self._of_exemplar(vote.video_id, films=number < FILMED))
+            for number, vote in enumerate(verdict.votes[:SHOWN])
+        ]
         verdict = replace(verdict, seconds={**verdict.seconds, "pictures": time.monotonic() - started})
         self._leaves.append(Leaf(verdict, pictures, exemplars, film, _plot(verdict, self._judge)))
         with stores.replacing(self._out / f"{verdict.name}.json") as path:
@@ -90,12 +93,12 @@ class Album:
         gallery = stills.Gallery(case.kitchen.folder, OWN, keypoints.parent.name if keypoints else "")
         return gallery.of(case.video_id, pd.Series({"shard": 0}), self._budget, films=True)
 
-    def _of_exemplar(self, video_id: str) -> stills.Pictures:
+    def _of_exemplar(self, video_id: str, *, films: bool) -> stills.Pictures:
         trained, athletes = self._judge.trained, self._judge.athletes
         drawn = athletes[0].parent.name if athletes and stores.kind(athletes[0]) == "keypoints" else ""
         gallery = stills.Gallery(trained.results, trained.dataset, drawn)
         sample = trained.samples.set_index("video_id").loc[video_id]
-        return gallery.of(video_id, sample, self._budget, films=False)
+        return gallery.of(video_id, sample, self._budget, films=films)
 
     def _facts(self, verdict: Verdict) -> dict[str, Any]:
         """The JSON of a video: the verdict, and what it rests on."""
