@@ -95,7 +95,8 @@ def test_masks_are_needed_of_the_kind_that_a_system_learns_from(release):
     root = release("finediving", media=True)
     blocks = end_to_end("finediving", root=str(root))
     shown = {"masked": {"frames": {"masks": True}}, "shown": {"frames": {}}}
-    splashing = {**shown, "masked": {**shown["masked"], "splash_loss": 0.5}}
+    splashing = {name: {**block, "skeleton": False} for name, block in shown.items()}
+    splashing["masked"]["splash_loss"] = 0.5
     blocks["systems"] = {**blocks["systems"], "fineparser": shown, "hp_mcore": splashing}
 
     def states():
