@@ -271,19 +271,20 @@ def open_inputs(
     frames: Mapping[str, Any] = {},
     mask_folders: Mapping[str, Path] = {},
     splashes: Mapping[str, Path] = {},
-    needs: Collection[str] = (),
+    needs: Collection[str] | None = None,
     memory_mb: int = MEMORY_MB,
 ) -> Iterator[dict[str, Any]]:
-    """All inputs of a run by modality, open for reading; torch, where a system computes with it, is held to `threads`.
+    """All inputs of a run by modality, open for reading; torch is held to so many threads.
 
     `roles` and `frames` are those of the run's settings; `mask_folders` and `splashes`, by video, are for
-    training alone, and of them and the masks only what the `needs` of the system name is read.
+    training alone, and of them and the masks only what the `needs` of the system name is read. Torch is left alone
+    where these say that the system is no network: loading it takes longer than a classic.
     """
-    if "draws" in needs or frames:  # else it need not be loaded, which takes longer than a classic
+    if needs is None or "draws" in needs or frames:
         import torch
 
         torch.set_num_threads(threads)
-    labels = dict(masks=files.masks, folders=mask_folders, splashes=splashes, needs=needs)
+    labels = dict(masks=files.masks, folders=mask_folders, splashes=splashes, needs=needs or ())
     of_pictures = dict(options=frames, boxes=files.boxes, **labels, memory_mb=memory_mb)
     with (
         open_features(files.features, roles=roles) as inputs,

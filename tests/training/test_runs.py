@@ -145,3 +145,14 @@ def test_a_classic_can_be_handed_clips_one_by_one_of_their_own_lengths(samples, 
     assert found["predicted"].to_numpy() == pytest.approx(again["predicted"].to_numpy())
     assert runs.load_arrays(tmp_path / "run")["model."]["slopes"].shape == (1, 2, D)
     assert run.data.facts.lengths == {"positions": 0}
+
+
+@pytest.mark.parametrize(("needs", "held"), [(None, 2), ({"features", "draws"}, 2), ({"features"}, 3)])
+def test_torch_is_held_to_the_threads_unless_no_network_is_asked(needs, held):
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with runs.open_inputs(runs.Files(), threads=2, needs=needs):
+            assert torch.get_num_threads() == held
+    finally:
+        torch.set_num_threads(before)
